@@ -1,0 +1,11 @@
+"""The ASGI entry: gunicorn serves `config.asgi:application` with its native asgi worker."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_asgi_application()

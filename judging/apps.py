@@ -1,0 +1,10 @@
+"""Verdicts of machine judges."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class JudgingConfig(AppConfig):
+    name = "judging"
+    default_auto_field = "django.db.models.BigAutoField"
