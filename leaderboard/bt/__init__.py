@@ -1,0 +1,1 @@
+"""The parts of the Bradley-Terry ratings; `leaderboard.bradley_terry` is their front."""

@@ -1,0 +1,159 @@
+"""How many votes hold up rank one: the smallest set found whose removal puts another model on top.
+
+Influence functions order the votes by what each does to the gap between the leader and a rival (Broderick, Giordano
+and Meager 2020; for arenas Huang et al. 2025); the number is then settled by exact refits, so that what is reported
+truly flips the rank. A smaller set may exist: the figure is an upper bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from leaderboard.bradley_terry import POINTS_PER_UNIT, PairCounts, rate
+from leaderboard.bt.components import strong_components
+from leaderboard.bt.likelihood import inverse_information, maximum_likelihood, win_matrix
+from leaderboard.inference import Floats, Ints
+
+RIVALS: Final = 5
+
+
+@dataclass(frozen=True)
+class DroppedVotes:
+    """So many votes of one kind on one pair; with `tie` the order of the two says nothing."""
+
+    winner: str
+    loser: str
+    tie: bool
+    votes: int
+
+
+@dataclass(frozen=True)
+class Fragility:
+    """Dropping `votes` votes (`share` of the core's) makes `rival` overtake `leader`; `dropped` says which, most first.
+
+    `rival_gap` is the rating gap after the drop, in points, above 0 and confirmed by an exact refit.
+    """
+
+    leader: str
+    rival: str
+    votes: int
+    share: float
+    dropped: tuple[DroppedVotes, ...]
+    rival_gap: float
+
+
+def fragility(counts: PairCounts) -> Fragility | None:
+    """The fewest votes found to change rank one, over the nearest rivals; None where fewer than two are rated.
+
+    Counts must be whole votes. None as well where no removal that keeps everybody rated changes the leader.
+    """
+    table = rate(counts)
+    names = [row.model for row in table.rows if row.status == "rated"]
+    if len(names) < 2:
+        return None
+    core = _Core.of(counts.only(names))
+    order = np.argsort(-core.theta, kind="stable")
+    found = [core.drops(int(order[0]), int(rival)) for rival in order[1 : 1 + RIVALS]]
+    return min((one for one in found if one), key=lambda one: one.votes, default=None)
+
+
+@dataclass(frozen=True)
+class _Core:
+    """The rated core's votes as C cells: (C,) winner, loser, is-a-tie and how many."""
+
+    counts: PairCounts
+    theta: Floats
+    inverse: Floats
+    winner: Ints
+    loser: Ints
+    tied: Ints
+    votes: Ints
+
+    @classmethod
+    def of(cls, counts: PairCounts) -> _Core:
+        theta = maximum_likelihood(counts.battles, counts.points)
+        won, drawn = np.nonzero(counts.wins), np.nonzero(np.triu(counts.ties))
+        return cls(
+            counts,
+            theta,
+            inverse_information(counts.battles, theta),
+            np.concatenate([won[0], drawn[0]]),
+            np.concatenate([won[1], drawn[1]]),
+            np.repeat([0, 1], [won[0].size, drawn[0].size]),
+            np.rint(np.concatenate([counts.wins[won], counts.ties[drawn]])).astype(np.int64),
+        )
+
+    def drops(self, leader: int, rival: int) -> Fragility | None:
+        """Votes to drop, in order of influence on the gap, until an exact refit has the rival ahead."""
+        influence = self._influence(leader, rival)
+        helpful = np.flatnonzero(influence > 0)
+        cells = helpful[np.argsort(-influence[helpful], kind="stable")]
+        available = np.cumsum(self.votes[cells])
+        if cells.size == 0:
+            return None
+        low, high = 0, self._first_flip(leader, rival, cells, influence, available)
+        if high is None:
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            gap = self._gap(leader, rival, cells, middle)
+            low, high = (low, middle) if gap is not None and gap > 0 else (middle, high)
+        gap = self._gap(leader, rival, cells, high)
+        return self._report(leader, rival, cells, high, gap) if gap is not None and gap > 0 else None
+
+    def _influence(self, leader: int, rival: int) -> Floats:
+        """(C,): by how much dropping one vote of a cell narrows the gap leader - rival, to first order."""
+        contrast = self.inverse[leader] - self.inverse[rival]
+        p = win_matrix(self.theta)[self.winner, self.loser]
+        surprise = np.where(self.tied == 1, 0.5, 1.0) - p
+        return np.asarray((contrast[self.winner] - contrast[self.loser]) * surprise)
+
+    def _first_flip(
+        self, leader: int, rival: int, cells: Ints, influence: Floats, available: Ints
+    ) -> int | None:
+        """A number of votes that flips the order: the linear forecast, enlarged until the refit agrees."""
+        gap = self.theta[leader] - self.theta[rival]
+        gained = np.cumsum(influence[cells] * self.votes[cells])
+        at = min(int(np.searchsorted(gained, gap)), cells.size - 1)
+        tried = max(1, int(available[at] - max(0.0, (gained[at] - gap) / influence[cells[at]])))
+        while True:
+            tried = min(tried, int(available[-1]))
+            new_gap = self._gap(leader, rival, cells, tried)
+            if new_gap is not None and new_gap > 0:
+                return tried
+            if new_gap is None or tried == available[-1]:
+                return None
+            tried = tried + max(1, tried // 4)
+
+    def _without(self, cells: Ints, votes: int) -> Ints:
+        """(len(cells),) how many votes go from each cell when the first `votes` in order are dropped."""
+        before = np.concatenate([[0], np.cumsum(self.votes[cells])[:-1]])
+        return np.asarray(np.clip(votes - before, 0, self.votes[cells]), dtype=np.int64)
+
+    def _gap(self, leader: int, rival: int, cells: Ints, votes: int) -> float | None:
+        """Rival less leader after an exact refit; None where the drop would leave somebody without a rating."""
+        gone = self._without(cells, votes)
+        wins, ties = self.counts.wins.copy(), self.counts.ties.copy()
+        a, b, tied = self.winner[cells], self.loser[cells], self.tied[cells] == 1
+        wins[a[~tied], b[~tied]] -= gone[~tied]
+        ties[a[tied], b[tied]] -= gone[tied]
+        ties[b[tied], a[tied]] -= gone[tied]
+        points = wins + ties / 2
+        if strong_components(points).any():
+            return None
+        theta = maximum_likelihood(points + points.T, points, self.theta)
+        return float(theta[rival] - theta[leader])
+
+    def _report(self, leader: int, rival: int, cells: Ints, votes: int, gap: float) -> Fragility:
+        names, gone = self.counts.models, self._without(cells, votes)
+        dropped = [
+            DroppedVotes(names[self.winner[c]], names[self.loser[c]], bool(self.tied[c]), int(n))
+            for c, n in zip(cells, gone, strict=True)
+            if n
+        ]
+        dropped.sort(key=lambda one: -one.votes)
+        share = votes / self.counts.n_votes
+        return Fragility(names[leader], names[rival], votes, share, tuple(dropped), gap * POINTS_PER_UNIT)
