@@ -1,11 +1,13 @@
 """A fake OpenAI-compatible server on loopback for tests: `with FakeOpenAI() as server: ... server.base_url`.
 
 `python -m tests.fake_openai --port 9000 --latency 0.05` runs it as a process of its own. It serves
-`/v1/models`, `/v1/chat/completions` (stream and not) and `/v1/completions` (with echo and logprobs), and `/control`
-(GET: counts; POST `{"model": {Behaviour fields}}`: change behaviours of a server in another process).
+`/v1/models`, `/v1/chat/completions` (stream and not) and `/v1/completions` (with echo and logprobs), and
+`/control` (GET: counts; POST `{"model": {Behaviour fields}}`: change behaviours of a server in another
+process).
 
-A served model behaves as `server.behaviours[name]` says, or, unless set, as its name ends: `anything-429`, `-500`,
-`-401`, `-404`, `-html`, `-null`, `-empty`, `-nochoices`, `-length`, `-slow`, `-cut`, `-garbage`; else it answers.
+A served model behaves as `server.behaviours[name]` says, or, unless set, as its name ends: `anything-429`,
+`-500`, `-401`, `-404`, `-html`, `-null`, `-empty`, `-nochoices`, `-length`, `-slow`, `-cut`, `-garbage`; else
+it answers.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ TOKEN = re.compile(r"\s?\w{1,3}|\s|[^\w\s]")
 class Behaviour:
     """How a served model answers. `times`: the first n requests only, then it is well (None: always).
 
-    `only` limits a fault to requests whose prompt contains this text. `latency` and `slow` are seconds before the
-    first byte; `retry_after` is the header's seconds; `between` is seconds between streamed tokens.
+    `only` limits a fault to requests whose prompt contains this text. `latency` and `slow` are seconds before
+    the first byte; `retry_after` is the header's seconds; `between` is seconds between streamed tokens.
     """
 
     kind: str = "ok"
@@ -79,7 +81,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 def logprob_of(token: str, before: str) -> float:
-    """A log-probability in (-8, 0) that depends on the token and the 40 characters before it, always the same."""
+    """A log-probability in (-8, 0) that the token and the 40 characters before it decide."""
     digest = hashlib.sha256(f"{before[-40:]}\0{token}".encode()).digest()
     return -8.0 * (int.from_bytes(digest[:4], "big") + 1) / 2**32
 
@@ -93,8 +95,9 @@ def default_reply(model: str, messages: list[dict[str, Any]]) -> str:
 class FakeOpenAI:
     """The server; runs in a thread of this process between `__enter__` and `__exit__`.
 
-    `reply` makes the text of an answer from the model's name and the messages; `latency` (seconds) applies to every
-    model without a behaviour of its own; `calls` and `counts` say what arrived; `inflight_peak` the concurrency seen.
+    `reply` makes the text of an answer from the model's name and the messages; `latency` (seconds) applies to
+    every model without a behaviour of its own; `calls` and `counts` say what arrived; `inflight_peak` the
+    concurrency seen.
     """
 
     def __init__(
@@ -227,8 +230,8 @@ def _send(
     writer: asyncio.StreamWriter, status: int, payload: Any, kind: str = "application/json", extra: str = ""
 ) -> None:
     raw = payload.encode() if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False).encode()
-    head = f"HTTP/1.1 {status} {REASONS[status]}\r\ncontent-type: {kind}\r\ncontent-length: {len(raw)}\r\n{extra}\r\n"
-    writer.write(head.encode() + raw)
+    head = f"HTTP/1.1 {status} {REASONS[status]}\r\ncontent-type: {kind}\r\n{extra}"
+    writer.write(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw)
 
 
 def _error(message: str, code: str) -> dict[str, Any]:
