@@ -24,5 +24,3 @@ def content_security_policy(
         return response
 
     return middleware
-
-

@@ -28,6 +28,10 @@ class _Wire:
     def from_dict(cls, raw: dict[str, Any]) -> Self:
         return cls(**raw)
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        return cls.from_dict(json.loads(text))
+
 
 @dataclass(frozen=True)
 class ModelSpec(_Wire):

@@ -98,7 +98,8 @@ class ModelRevision(models.Model):
                 name="one_revision_per_hub_commit_and_precision",
             ),
             models.CheckConstraint(
-                condition=models.Q(hub_id="") | ~models.Q(commit_sha=""), name="a_hub_revision_is_pinned_to_a_commit"
+                condition=models.Q(hub_id="") | ~models.Q(commit_sha=""),
+                name="a_hub_revision_is_pinned_to_a_commit",
             ),
         ]
 

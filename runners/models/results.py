@@ -24,6 +24,10 @@ class TaskResult(models.Model):
     n_no_answer = models.PositiveIntegerField(default=0)
     n_truncated = models.PositiveIntegerField(default=0)
     metrics = models.JSONField(default=dict, help_text="every metric: {name: {value, stderr}}")
+    item_scores = models.BinaryField(
+        null=True,
+        help_text="zlib of float32 LE per item in doc order, NaN where there is no score; see record",
+    )
     seconds = models.FloatField(null=True)
     prompt_tokens = models.PositiveBigIntegerField(null=True)
     completion_tokens = models.PositiveBigIntegerField(null=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -31,8 +33,10 @@ class EvaluationRunQuerySet(models.QuerySet["EvaluationRun"]):
     def expired(self) -> EvaluationRunQuerySet:
         return self.filter(status="running", lease_until__lt=timezone.now())
 
-    def unhinted(self, before: object) -> EvaluationRunQuerySet:
-        return self.filter(status="queued").filter(Q(hinted_at=None) | Q(hinted_at__lt=before))
+    def unhinted(self, before: datetime) -> EvaluationRunQuerySet:
+        """Waiting runs that are due and whose last hint to the queue is older than `before`."""
+        due = Q(not_before=None) | Q(not_before__lte=timezone.now())
+        return self.filter(due, status="queued").filter(Q(hinted_at=None) | Q(hinted_at__lt=before))
 
 
 class EvaluationRun(models.Model):
@@ -60,6 +64,7 @@ class EvaluationRun(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     hinted_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True, help_text="a retry waits until then")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=120, blank=True)
 
@@ -91,12 +96,10 @@ class EvaluationRun(models.Model):
                 fields=["fingerprint"], condition=Q(status__in=ACTIVE), name="one_active_run_per_fingerprint"
             ),
             models.CheckConstraint(
-                condition=~Q(status="running") | (~Q(token="") & Q(lease_until__isnull=False)),  # noqa: S106
+                condition=~Q(status="running") | (~Q(token="") & Q(lease_until__isnull=False)),
                 name="a_running_run_has_a_token_and_a_lease",
             ),
-            models.CheckConstraint(
-                condition=~Q(status="failed") | ~Q(error_kind=""), name="a_failed_run_says_why"
-            ),
+            models.CheckConstraint(condition=~Q(status="failed") | ~Q(error_kind=""), name="a_failed_run_says_why"),
         ]
         indexes = [
             models.Index(fields=["status", "lane", "-priority", "created_at"], name="run_line"),
@@ -133,6 +136,7 @@ class Worker(models.Model):
     gpu = models.CharField(max_length=200, blank=True)
     version = models.CharField(max_length=60, blank=True)
     current_run = models.ForeignKey(EvaluationRun, models.SET_NULL, null=True, blank=True, related_name="+")
+    note = models.CharField(max_length=300, blank=True, help_text="what it last had to say, such as a lost Redis")
     is_draining = models.BooleanField(default=False)
     started_at = models.DateTimeField(default=timezone.now)
     heartbeat_at = models.DateTimeField(default=timezone.now)

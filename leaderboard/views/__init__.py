@@ -1,0 +1,1 @@
+"""Pages: form in, verb, template out."""

@@ -1,0 +1,111 @@
+"""The public boards."""
+
+from __future__ import annotations
+
+import time
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.views.decorators.http import require_safe
+
+from leaderboard import board_html, boards
+from leaderboard.board_views import KINDS, PRESETS, SIZES, TUNINGS, Choice
+from leaderboard.context import public
+from leaderboard.published import Page, publisher
+from runners.models import EvaluationRun
+
+LIVE_SECONDS = 1.0
+_live: dict[tuple[str, str], tuple[float, str, int]] = {}
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The first published board; before there is one, a page that says what comes."""
+    suites = boards.published_suites()
+    if not suites:
+        return render(request, "leaderboard/no_board.html", {"section": "boards"}, status=200)
+    return _serve(request, suites[0].slug)
+
+
+@require_safe
+def board(request: HttpRequest, slug: str) -> HttpResponse:
+    """The board of one suite."""
+    return _serve(request, slug)
+
+
+def _serve(request: HttpRequest, slug: str) -> HttpResponse:
+    language = translation.get_language() or "ko"
+    choice = Choice.read(request.GET)
+    path = request.path
+    key = page_key(path, choice)
+    page = publisher.page(key, slug, "text/html; charset=utf-8", lambda built: _body(built, choice, language, path))
+    if page is None:
+        raise Http404(f"no board {slug}")
+    return respond(request, page)
+
+
+def page_key(path: str, choice: Choice) -> str:
+    """One page per path and choice, however the address spells the choice."""
+    return path + choice.query()
+
+
+def _body(board: boards.Board, choice: Choice, language: str, path: str) -> bytes:
+    """The whole page; nothing in it depends on who reads it."""
+    with translation.override(language):
+        context = {
+            **public(path + choice.query(), language),
+            "section": "boards",
+            "board": board,
+            "choice": choice,
+            "suites": boards.published_suites(),
+            "n_models": len(board.rows),
+            "n_ranked": sum(row.rank_low is not None for row in board.rows),
+            "table": board_html.table(board, choice, language),
+            "shown": len(choice.rows(board)),
+            "presets": [(key, label, choice.query(preset=key)) for key, label in PRESETS.items()],
+            "sizes": [(key, size[2]) for key, size in SIZES.items()],
+            "kinds": KINDS.items(),
+            "tunings": TUNINGS.items(),
+            "licences": sorted({row.model.licence for row in board.rows if row.model.licence}),
+            "path": path,
+        }
+        return render_to_string("leaderboard/board.html", context).encode()
+
+
+def respond(request: HttpRequest, page: Page) -> HttpResponse:
+    """The page in the encoding the reader takes, or 304."""
+    if request.headers.get("If-None-Match") == page.etag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        body, encoding = page.encoded(request.headers.get("Accept-Encoding", ""))
+        response = HttpResponse(body, content_type=page.content_type)
+        if encoding:
+            response["Content-Encoding"] = encoding
+    response["ETag"] = page.etag
+    response["Cache-Control"] = "public, max-age=0, must-revalidate"
+    response["Vary"] = "Accept-Encoding"
+    return response
+
+
+@require_safe
+def live(request: HttpRequest, slug: str) -> HttpResponse:
+    """What runs for this board right now; tells the page when its numbers have changed."""
+    language = translation.get_language() or "ko"
+    now = time.monotonic()
+    known = _live.get((slug, language))
+    if known is None or now - known[0] > LIVE_SECONDS:
+        active = list(
+            EvaluationRun.objects.active()
+            .filter(suite__slug=slug)
+            .select_related("revision__language_model")
+            .order_by("-status", "-priority", "created_at")[:12]
+        )
+        body = render_to_string("leaderboard/_live.html", {"active": active, "language": language, "slug": slug})
+        _live[slug, language] = known = (now, body, boards.generation())
+    response = HttpResponse(known[1])
+    response["Cache-Control"] = "no-store"
+    if request.GET.get("g", "") != str(known[2]):
+        response["HX-Trigger"] = "board-changed"
+    return response

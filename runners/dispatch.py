@@ -1,0 +1,78 @@
+"""The reconciler: repairs runs that died silently and hands hints to the queue, over and over.
+
+Exactly one is needed; several do no harm. It is the only retrier: RQ's own retries are not used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.utils import timezone
+
+from runners import runs
+from runners.adapters import queue
+from runners.models import EvaluationRun, Worker
+
+log = logging.getLogger(__name__)
+LANE = "reconciler"
+# Hints per lane: enough to keep a lane's workers busy; the rest of the line waits in the database, in its order.
+HEAD = 16
+WORKER_FORGOTTEN = timedelta(days=1)
+
+# Other floors add their own repairs and hints; each is called once a step and raises QueueUnreachable or nothing.
+OUTBOXES: list[Callable[[], None]] = []
+
+
+def step() -> str:
+    """One round of repair and hints; returns what stands in the way, in words, or nothing."""
+    try:
+        waiting = {run.pk: run for run in runs.reconcile()}
+        for lane in settings.LANES:
+            heads = EvaluationRun.objects.in_line(lane).values_list("pk", flat=True)[:HEAD]
+            for run_id in [pk for pk in heads if pk in waiting]:
+                queue.hint(lane, run_id)
+                runs.hinted([run_id])
+        for outbox in OUTBOXES:
+            outbox()
+    except queue.QueueUnreachable as error:
+        return f"Redis cannot be reached: {error}"
+    return ""
+
+
+def report(note: str) -> None:
+    """The reconciler's own sign of life, with what stands in its way."""
+    host = socket.gethostname()
+    Worker.objects.update_or_create(
+        name=f"{LANE}-{host}",
+        defaults={
+            "lane": LANE,
+            "host": host,
+            "pid": os.getpid(),
+            "heartbeat_at": timezone.now(),
+            "note": note[:300],
+        },
+    )
+    Worker.objects.filter(heartbeat_at__lt=timezone.now() - WORKER_FORGOTTEN).delete()
+
+
+def loop(stop: Callable[[], bool]) -> None:
+    """Steps until `stop` says so; a database that is away is waited for."""
+    told = ""
+    while not stop():
+        try:
+            note = step()
+            report(note)
+        except DatabaseError as error:
+            note = f"the database cannot be reached: {error}"
+            connections.close_all()
+        if note != told:
+            log.warning("reconciler: %s", note or "all is well again")
+            told = note
+        time.sleep(settings.RECONCILE_SECONDS)

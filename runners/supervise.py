@@ -1,0 +1,204 @@
+"""The supervisor of one attempt: claims the run, starts the evaluation child, keeps the lease, publishes task by task.
+
+It holds the attempt's token and the database; the child holds the model. Either may die at any point: the lease, not
+the queue, decides, and what was answered stays (docs/running.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+from django.db import OperationalError
+
+from runners import record, runs, specify
+from runners.adapters.harness import Child
+from runners.models import EvaluationRun, Task
+from runners.reports import Event, TaskReport
+
+log = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """The attempt must end now; the message says why."""
+
+
+class Lost(Stopped):
+    """Fenced off: another attempt may be running, so nothing more may be written."""
+
+
+class Cancelled(Stopped):
+    """Somebody asked the run to stop."""
+
+
+class Drained(Stopped):
+    """The worker is going away; the run goes back in line unharmed."""
+
+
+@dataclass
+class Failure(Exception):
+    """The attempt failed, with a kind for machines and words for people."""
+
+    kind: str
+    message: str
+    permanent: bool
+
+
+@dataclass
+class Attempt:
+    """What the supervisor remembers of the attempt it watches. Times are monotonic seconds."""
+
+    claim: runs.Claim
+    run: EvaluationRun
+    tasks: dict[str, Task]
+    done: int = 0
+    total: int | None = None
+    stage: str = "loading"
+    loaded: bool = False
+    finished: bool = False
+    last_beat: float = 0.0
+    moved_at: float = field(default_factory=time.monotonic)
+
+
+def execute(
+    run_id: int,
+    *,
+    worker: str = "",
+    on_beat: Callable[[Attempt], None] | None = None,
+    draining: Callable[[], bool] = lambda: False,
+) -> bool:
+    """One attempt at run `run_id`, to its end. False where there was nothing to claim.
+
+    on_beat is called after every heartbeat (a progress bar, a worker's own sign of life); draining is asked at every
+    heartbeat and makes the attempt give its run back.
+    """
+    claim = runs.claim(run_id, worker or f"{socket.gethostname()}")
+    if claim is None:
+        return False
+    child: Child | None = None
+    try:
+        run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=run_id)
+        _check_disk()
+        spec = specify.run_spec(run, claim.attempt)
+        attempt = Attempt(claim, run, {task.name: task for task in specify.open_tasks(run)})
+        if spec.tasks:
+            child = Child(spec)
+            child.close()
+            _watch(attempt, child, on_beat, draining)
+        runs.finish(claim)
+        shutil.rmtree(run.workdir, ignore_errors=True)
+    except Lost as stop:
+        log.warning("run %s attempt %s: %s", run_id, claim.attempt, stop)
+    except Cancelled:
+        runs.cancelled(claim)
+    except Drained as stop:
+        runs.release(claim, str(stop))
+    except (Failure, specify.CannotRun) as failure:
+        runs.fail(claim, failure.kind, failure.message, permanent=failure.permanent, log=_log_of(child))
+    except Exception as error:
+        log.exception("run %s attempt %s broke", run_id, claim.attempt)
+        runs.fail(claim, "internal", f"{type(error).__name__}: {error}", permanent=False, log=_log_of(child))
+    finally:
+        if child is not None and child.process.poll() is None:
+            child.stop()
+    return True
+
+
+def _watch(
+    attempt: Attempt, child: Child, on_beat: Callable[[Attempt], None] | None, draining: Callable[[], bool]
+) -> None:
+    """Follows the child until it is gone; raises how it ended, if not well."""
+    while not child.gone:
+        for event in child.events(settings.BEAT_SECONDS / 2):
+            _take(attempt, event)
+        now = time.monotonic()
+        if now - attempt.last_beat < settings.BEAT_SECONDS:
+            continue
+        attempt.last_beat = now
+        if not _beat(attempt, child):
+            child.kill()
+            raise Lost("another attempt has taken over")
+        if on_beat is not None:
+            on_beat(attempt)
+        if runs.cancel_requested(attempt.claim):
+            child.stop()
+            raise Cancelled("asked to stop")
+        if draining():
+            child.stop()
+            raise Drained("the worker was asked to leave; the run waits for the next one")
+        limit = settings.STALL_SECONDS if attempt.loaded else settings.LOADING_SECONDS
+        if now - attempt.moved_at > limit:
+            child.kill()
+            raise Failure("stalled", f"No answer came for {limit / 60:.0f} minutes ({attempt.stage}).", False)
+    if not attempt.finished:
+        raise _death(child)
+
+
+def _beat(attempt: Attempt, child: Child) -> bool:
+    """A heartbeat that outlives a database that is away for less than the lease."""
+    try:
+        return runs.beat(attempt.claim, done=attempt.done, total=attempt.total, stage=attempt.stage, log=child.log)
+    except OperationalError:
+        log.warning("heartbeat of run %s could not be written; trying again", attempt.claim.run_id)
+        return True
+
+
+def _take(attempt: Attempt, event: Event) -> None:
+    """One event of the child, taken in."""
+    if event.kind == "progress":
+        if event.done != attempt.done:
+            attempt.moved_at = time.monotonic()
+        attempt.done = event.done or 0
+        attempt.total = event.total if event.total is not None else attempt.total
+        attempt.loaded, attempt.stage = True, event.task or attempt.stage
+    elif event.kind == "loading":
+        attempt.stage, attempt.moved_at = event.message or "loading", time.monotonic()
+    elif event.kind == "environment":
+        if not runs.note_environment(attempt.claim, event.data):
+            raise Lost("another attempt has taken over")
+    elif event.kind == "task" and event.task:
+        attempt.moved_at = time.monotonic()
+        publish(attempt, event.task)
+    elif event.kind == "failed":
+        raise Failure(event.error_kind or "unknown", event.message or "The evaluation failed.", bool(event.permanent))
+    elif event.kind == "finished":
+        attempt.finished = True
+
+
+def publish(attempt: Attempt, name: str) -> None:
+    """Puts a finished task on the board while the rest of the run goes on."""
+    folder = Path(attempt.run.workdir)
+    report = TaskReport.from_json((folder / f"{name}.report.json").read_text())
+    try:
+        record.store_task(attempt.claim, attempt.tasks[name], report, folder / f"{name}.samples.jsonl")
+    except record.Fenced as fenced:
+        raise Lost(str(fenced)) from fenced
+
+
+def _check_disk() -> None:
+    free = shutil.disk_usage(settings.HOME).free
+    if free < settings.MIN_FREE_BYTES:
+        raise Failure(
+            "disk_full",
+            f"Only {free / 1024**2:.0f} MB are free in the data directory; "
+            f"{settings.MIN_FREE_BYTES / 1024**2:.0f} MB are needed. Free some space; the run will be tried again.",
+            False,
+        )
+
+
+def _death(child: Child) -> Failure:
+    """What to say of a child that ended without a word."""
+    code = child.process.returncode
+    if code == -9:
+        return Failure("killed", "The evaluation process was killed, most likely because memory ran out.", False)
+    return Failure("child_died", f"The evaluation process ended early with exit status {code}.", False)
+
+
+def _log_of(child: Child | None) -> str:
+    return child.log if child is not None else ""
