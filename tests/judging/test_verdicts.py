@@ -206,7 +206,7 @@ def test_no_text_raises_and_no_text_without_a_form_is_a_verdict(text: str, form:
         assert isinstance(found, Unparsable)
 
 
-# (piece of a judge's text, what it says): a rating or label, None for nothing, "bad" for something unreadable.
+# (piece of judge text, what it says): a rating or label, None for nothing, "bad" for something unreadable.
 PIECES: list[tuple[str, float | str | None]] = [
     *[(f"[[{n}]]", float(n)) for n in range(1, 11)],
     *[(f"Rating: [[{n}]]", float(n)) for n in (2, 6, 9)],
