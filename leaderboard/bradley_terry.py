@@ -103,9 +103,7 @@ class RatingTable:
 
     def start(self) -> dict[str, float]:
         """Strengths by model, to be handed to the next `rate` as its warm start."""
-        return {
-            row.model: float(s) for row, s in zip(self.rows, self.strengths, strict=True) if not math.isnan(s)
-        }
+        return {row.model: float(s) for row, s in zip(self.rows, self.strengths, strict=True) if not math.isnan(s)}
 
     def difference(self, first: str, second: str, level: float = 0.95) -> Interval | None:
         """Rating of `first` less `second` with the difference's own interval; None outside the core."""
@@ -190,9 +188,7 @@ def _fit_core(
         return theta, covariance, nu
     w, wins, tied = weights[at], used.wins[at], used.ties[at]
     names = [model for model, inside in zip(used.models, core, strict=True) if inside]
-    warm = (
-        np.array([start[name] for name in names]) if start and all(name in start for name in names) else None
-    )
+    warm = np.array([start[name] for name in names]) if start and all(name in start for name in names) else None
     if ties == "davidson" and tied.any() and wins.any():
         fit = fit_davidson(w * wins, w * tied, warm)
         theta[core], covariance[at], nu = fit.theta, fit.covariance, fit.nu
@@ -232,9 +228,7 @@ def _paired_ranks(theta: Floats, covariance: Floats, alpha: float) -> Ranks:
     return rank_intervals(surely_above(difference, p, alpha))
 
 
-def _row(
-    counts: PairCounts, i: int, status: Status, component: int, scores: _Scores, guess: float
-) -> ModelRating:
+def _row(counts: PairCounts, i: int, status: Status, component: int, scores: _Scores, guess: float) -> ModelRating:
     rated = status == "rated"
     wins, losses, ties = counts.wins[i].sum(), counts.wins[:, i].sum(), counts.ties[i].sum()
     return ModelRating(

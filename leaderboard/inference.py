@@ -41,7 +41,7 @@ def two_sided_p(z: npt.ArrayLike) -> Floats:
     return np.asarray(_erfc(scaled), dtype=np.float64)
 
 
-def wilson_interval(successes: float, n: int, level: float = 0.95) -> Interval | None:
+def wilson_interval(successes: float, n: float, level: float = 0.95) -> Interval | None:
     """Wilson's score interval of a proportion (Wilson 1927); None where nothing was counted."""
     if n < 0 or not 0 <= successes <= max(n, 0):
         raise ValueError(f"{successes} successes of {n} are not a proportion")

@@ -66,17 +66,13 @@ class PairCounts:
         if (a == b).any():
             raise ValueError("a vote pairs a model with itself; leave such battles out")
         cell = (code.astype(np.int64) * size + a) * size + b
-        counted = np.bincount(
-            cell, None if weights is None else np.asarray(weights), minlength=4 * size * size
-        )
+        counted = np.bincount(cell, None if weights is None else np.asarray(weights), minlength=4 * size * size)
         left_won, right_won, tied, bad = counted.astype(np.float64).reshape(4, size, size)
         both_bad = bad + bad.T
         return cls(names, left_won + right_won.T, both_bad + tied + tied.T, both_bad)
 
     @classmethod
-    def from_groups(
-        cls, groups: Iterable[tuple[str, str, Outcome, float]], models: Iterable[str] = ()
-    ) -> Self:
+    def from_groups(cls, groups: Iterable[tuple[str, str, Outcome, float]], models: Iterable[str] = ()) -> Self:
         """Count rows (left, right, outcome, how many) as a GROUP BY gives them; `models` adds those without votes."""
         rows = list(groups)
         unknown = {row[2] for row in rows} - set(OUTCOMES)
@@ -128,9 +124,7 @@ class PairCounts:
         for kept in (left.wins, left.ties, left.both_bad):
             if (kept < -1e-9).any():
                 i, j = np.unravel_index(int(np.argmin(kept)), kept.shape)
-                raise ValueError(
-                    f"more votes on {left.models[i]} and {left.models[j]} are taken out than were counted"
-                )
+                raise ValueError(f"more votes on {left.models[i]} and {left.models[j]} are taken out than were counted")
         return left
 
     def only(self, models: Sequence[str]) -> PairCounts:
@@ -151,9 +145,7 @@ class PairCounts:
             for j in order:
                 cell = (self.wins[i, j], self.ties[i, j], self.both_bad[i, j])
                 if any(cell):
-                    lines.append(
-                        "\x1f".join([self.models[i], self.models[j], *(f"{count:.9g}" for count in cell)])
-                    )
+                    lines.append("\x1f".join([self.models[i], self.models[j], *(f"{count:.9g}" for count in cell)]))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

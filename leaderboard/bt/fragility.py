@@ -111,9 +111,7 @@ class _Core:
         surprise = np.where(self.tied == 1, 0.5, 1.0) - p
         return np.asarray((contrast[self.winner] - contrast[self.loser]) * surprise)
 
-    def _first_flip(
-        self, leader: int, rival: int, cells: Ints, influence: Floats, available: Ints
-    ) -> int | None:
+    def _first_flip(self, leader: int, rival: int, cells: Ints, influence: Floats, available: Ints) -> int | None:
         """A number of votes that flips the order: the linear forecast, enlarged until the refit agrees."""
         gap = self.theta[leader] - self.theta[rival]
         gained = np.cumsum(influence[cells] * self.votes[cells])

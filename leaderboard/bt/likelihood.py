@@ -75,9 +75,7 @@ def information(battles: Floats, theta: Floats, weights: Floats | None = None) -
     return _laplacian(battles * p * p.T if weights is None else weights * battles * p * p.T)
 
 
-def inverse_information(
-    battles: Floats, theta: Floats, weights: Floats | None = None, ridge: float = 0.0
-) -> Floats:
+def inverse_information(battles: Floats, theta: Floats, weights: Floats | None = None, ridge: float = 0.0) -> Floats:
     """K = (H + ridge I + c 11')^-1, which acts as the pseudo-inverse of H on contrasts; c is H's mean diagonal / M."""
     h = information(battles, theta, weights)
     h += np.trace(h) / h.shape[0] ** 2

@@ -74,8 +74,7 @@ def test_macro_f1_error_agrees_with_resampling() -> None:
     said = np.where(random.random(500) < 0.8, target, 1 - target)
     stderr = item_mean(macro_f1_items(list(said), list(target))).stderr
     draws = [
-        macro_f1_items(list(said[pick]), list(target[pick])).mean()
-        for pick in random.integers(0, 500, (300, 500))
+        macro_f1_items(list(said[pick]), list(target[pick])).mean() for pick in random.integers(0, 500, (300, 500))
     ]
     assert stderr == pytest.approx(np.std(draws), rel=0.15)
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import gzip
+import json
 import math
+from collections import Counter, defaultdict
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 
 from leaderboard.bradley_terry import POINTS_PER_UNIT, PairCounts, RatingTable, rate, win_probability
 from tests.leaderboard.votes import connected_votes, counted, expected, names, read_rows, votes_of
+from tests.shared import shared_data
 
 
 def ratings(table: RatingTable) -> dict[str, float]:
@@ -53,6 +58,39 @@ def test_the_bootstrap_intervals_of_the_crowd_are_close_to_the_sandwich() -> Non
     for row in table.rows:
         assert row.low == pytest.approx(golden[row.model][0], abs=20)
         assert row.high == pytest.approx(golden[row.model][1], abs=20)
+
+
+def test_a_tournament_against_one_baseline_gives_the_published_scores() -> None:
+    groups: Counter[tuple[str, str, str]] = Counter()
+    with gzip.open(shared_data("ko_arena_hard/judgments_ensemble.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            for key, a, b in (("game1", row["baseline"], row["model"]), ("game2", row["model"], row["baseline"])):
+                if row[key]:
+                    outcome = "tie" if "=" in row[key] else "left" if row[key].startswith("A") else "right"
+                    groups[a, b, outcome] += 3 if len(row[key]) == 4 else 1
+    counts = PairCounts.from_groups((*cell, n) for cell, n in groups.items())  # type: ignore[misc]
+    found = ratings(rate(counts, anchor=("claude-3.7-sonnet", 1000.0)))
+    for row in expected("ko_arena_hard")["models"]:
+        assert found[row["model"]] == pytest.approx(row["elo_vs_baseline_1000"], abs=1e-5)
+        assert found[row["model"]] == pytest.approx(row["published_elo"], abs=0.1)
+        assert 100 * win_probability(found[row["model"]], 1000) == pytest.approx(row["score"], abs=1e-5)
+
+
+def test_battles_made_of_scores_give_the_expected_ratings() -> None:
+    scores: defaultdict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+    with gzip.open(shared_data("logickor/answers_default.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            for turn in row["judge"]:
+                scores[row["question_id"], turn["turn"]][row["model"]] = turn["score"]
+    groups = Counter(
+        (a, b, "tie" if of_a[a] == of_a[b] else "left" if of_a[a] > of_a[b] else "right")
+        for of_a in scores.values()
+        for a, b in combinations(sorted(of_a), 2)
+    )
+    counts = PairCounts.from_groups((*cell, n) for cell, n in groups.items())  # type: ignore[misc]
+    golden = expected("logickor_battles_from_scores")
+    assert counts.n_votes == golden["battles"]
+    assert ratings(rate(counts)) == pytest.approx({r["model"]: r["bt_elo_scale"] for r in golden["models"]}, abs=1e-5)
 
 
 def test_another_solver_agrees_on_synthetic_votes() -> None:
@@ -179,9 +217,7 @@ def test_the_order_of_the_models_does_not_matter(votes: list[tuple[int, int, int
 
 
 @given(connected_votes(), st.integers(0, 3), st.integers(1, 3))
-def test_adding_a_tie_pulls_two_models_together(
-    votes: list[tuple[int, int, int]], i: int, shift: int
-) -> None:
+def test_adding_a_tie_pulls_two_models_together(votes: list[tuple[int, int, int]], i: int, shift: int) -> None:
     j = (i + shift) % 4
     before = rate(of(votes)).strengths
     after = rate(of([*votes, (i, j, 2)])).strengths

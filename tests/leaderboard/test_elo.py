@@ -49,9 +49,7 @@ def test_another_implementation_agrees_to_the_last_digits() -> None:
 
 
 @given(connected_votes(), st.integers(0, 44))
-def test_continuing_from_a_stored_state_is_a_replay_of_everything(
-    votes: list[tuple[int, int, int]], cut: int
-) -> None:
+def test_continuing_from_a_stored_state_is_a_replay_of_everything(votes: list[tuple[int, int, int]], cut: int) -> None:
     rows = numbered([(names(4)[a], names(4)[b], OUTCOMES[code]) for a, b, code in votes])
     assert EloState().after(rows[:cut]).after(rows[cut:]) == EloState().after(rows)
 
@@ -59,9 +57,7 @@ def test_continuing_from_a_stored_state_is_a_replay_of_everything(
 @given(connected_votes())
 def test_points_are_handed_over_and_never_made(votes: list[tuple[int, int, int]]) -> None:
     left, right, code = np.array(votes).T
-    assert replay(left, right, np.choose(code, [1.0, 0.0, 0.5, 0.5]), [1000.0] * 4).sum() == pytest.approx(
-        4000
-    )
+    assert replay(left, right, np.choose(code, [1.0, 0.0, 0.5, 0.5]), [1000.0] * 4).sum() == pytest.approx(4000)
 
 
 def test_elo_depends_on_the_order_of_the_votes() -> None:

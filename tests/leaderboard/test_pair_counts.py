@@ -59,10 +59,7 @@ def test_an_exclusion_is_a_negative_weight() -> None:
     weights = np.ones(500)
     increment = PairCounts.from_votes(names(5), left[:9], right[:9], outcome[:9], -weights[:9])
     whole = PairCounts.from_votes(names(5), left, right, outcome, weights)
-    assert (
-        whole.plus(increment).digest()
-        == PairCounts.from_votes(names(5), left[9:], right[9:], outcome[9:]).digest()
-    )
+    assert whole.plus(increment).digest() == PairCounts.from_votes(names(5), left[9:], right[9:], outcome[9:]).digest()
 
 
 def test_counts_of_different_models_merge_over_the_union() -> None:
@@ -72,10 +69,7 @@ def test_counts_of_different_models_merge_over_the_union() -> None:
 
 
 def test_the_digest_ignores_the_order_of_models_and_models_without_votes() -> None:
-    assert (
-        votes_of("a>b 2", "c>b").digest()
-        == votes_of("c>b", "a>b", "a>b").plus(PairCounts.empty(["z"])).digest()
-    )
+    assert votes_of("a>b 2", "c>b").digest() == votes_of("c>b", "a>b", "a>b").plus(PairCounts.empty(["z"])).digest()
     assert votes_of("a>b").digest() != votes_of("b>a").digest()
     assert votes_of("a=b").digest() != votes_of("a x b").digest()
 

@@ -16,9 +16,7 @@ from tests.shared import shared_data
 Row = tuple[str, str, str]
 
 
-def synthetic(
-    n: int, m: int, seed: int = 0, tie_share: float = 0.25
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def synthetic(n: int, m: int, seed: int = 0, tie_share: float = 0.25) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Left, right and outcome codes of n votes among m models with normal strengths and skewed exposure."""
     random = np.random.default_rng(seed)
     theta = random.normal(0, 0.6, m)
@@ -53,9 +51,7 @@ def connected_votes() -> st.SearchStrategy[list[tuple[int, int, int]]]:
     """Votes among four models that always have a finite rating: a ring of wins and whatever else."""
     vote = st.tuples(st.integers(0, 3), st.integers(1, 3), st.integers(0, len(OUTCOMES) - 1))
     shifted = vote.map(lambda v: (v[0], (v[0] + v[1]) % 4, v[2]))
-    return st.lists(shifted, max_size=40).map(
-        lambda more: [(0, 1, 0), (1, 2, 0), (2, 3, 0), (3, 0, 0), *more]
-    )
+    return st.lists(shifted, max_size=40).map(lambda more: [(0, 1, 0), (1, 2, 0), (2, 3, 0), (3, 0, 0), *more])
 
 
 def read_rows(path: str, left: str = "left", right: str = "right") -> list[Row]:
