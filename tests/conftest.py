@@ -1,0 +1,50 @@
+"""Every test has a data directory of its own making, an empty board cache and the default language."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Points the site, and whatever process a test starts, at a temporary GYEORU_HOME that goes with the session."""
+    folder = tempfile.TemporaryDirectory(prefix="gyeoru-test-")
+    config.add_cleanup(folder.cleanup)
+    home = Path(folder.name)
+    os.environ["GYEORU_HOME"] = folder.name
+    settings.HOME, settings.MEDIA_ROOT, settings.STATIC_ROOT = home, home / "artifacts", home / "static"
+    # Pages name static files as they lie in the source; no collected copy is needed.
+    storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Rolled-back rows give their ids away again: what a process remembers by id must not outlive a test.
+
+    The publisher's thread stays asleep; a test that wants its work calls `publisher.refresh()`.
+    """
+    if "leaderboard.published" in sys.modules:
+        from leaderboard.published import Publisher
+
+        monkeypatch.setattr(Publisher, "_watch", lambda self: None)
+    yield
+    _forget()
+    translation.deactivate()
+
+
+def _forget() -> None:
+    modules = sys.modules
+    if "leaderboard.published" in modules:
+        modules["leaderboard.published"].publisher.clear()
+    if "leaderboard.ranking" in modules:
+        modules["leaderboard.ranking"]._cache.clear()
+    if "leaderboard.views.boards" in modules:
+        modules["leaderboard.views.boards"]._live.clear()
