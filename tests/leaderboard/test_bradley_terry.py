@@ -65,7 +65,7 @@ def test_a_tournament_against_one_baseline_gives_the_published_scores() -> None:
     with gzip.open(shared_data("ko_arena_hard/judgments_ensemble.jsonl.gz"), "rt", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             for key, a, b in (("game1", row["baseline"], row["model"]), ("game2", row["model"], row["baseline"])):
-                label = row[key] or "A=B"  # the published table counts the one missing game as a tie
+                label = row[key] or "B>A"  # the published table counts the one missing game as lost
                 outcome = "tie" if "=" in label else "left" if label.startswith("A") else "right"
                 groups[a, b, outcome] += 3 if len(label) == 4 else 1
     counts = PairCounts.from_groups((*cell, n) for cell, n in groups.items())  # type: ignore[misc]
