@@ -24,6 +24,7 @@ from runners.child.errors import ChildError
 from runners.reports import RunSpec
 
 OPTION = re.compile(r"^[ \t]*(?:\(?([A-Ea-e]|[1-9]|[가나다라마]|[ㄱ-ㅁ])[.):]|([①-⑨]))[ \t]*(\S.*)$")
+FIRST_LABELS = ("A", "a", "1", "가", "ㄱ", "①")
 BUNDLED = Path(__file__).resolve().parents[1] / "data"
 CHUNK: int | None = 256  # requests per inner call
 ALPHABET = 12_000  # Hangul syllables and what else a Korean text has; the uniform floor of the n-gram model
@@ -45,9 +46,11 @@ def options_of(text: str) -> list[tuple[str, str]]:
     none.
     """
     block: list[tuple[str, str]] = []
-    for line in reversed(text.splitlines()):
+    for line in reversed(text.split("\n")):
         if found := OPTION.match(line):
             block.append((found[1] or found[2], found[3].strip()))
+            if block[-1][0] in FIRST_LABELS:  # a list in the question itself may stand right above
+                break
         elif block and line.strip():
             break
     return block[::-1]
