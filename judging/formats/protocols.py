@@ -80,6 +80,7 @@ class Protocol:
     high: float = 10.0
     penalty: Penalty = "none"
     exempt: frozenset[str] = frozenset()
+    exempt_categories: tuple[str, ...] = ()
     modes: tuple[str, ...] = ("default",)
     baseline: str | None = None
     prompts: tuple[str, ...] = ()
@@ -92,6 +93,12 @@ class Protocol:
     def uses_reference(self, category: str) -> bool:
         """Whether the judge sees the reference answer; LogicKor shows every one there is (`*`)."""
         return category in self.referenced or self.referenced == ("*",)
+
+    def is_exempt(self, question_id: str, turn: int, category: str) -> bool:
+        """Whether an answer to this turn may be in another language than Korean."""
+        return category in self.exempt_categories or not self.exempt.isdisjoint(
+            {question_id, f"{question_id}:{turn}"}
+        )
 
 
 _STRICT = Note(
@@ -219,6 +226,9 @@ LOGICKOR = Protocol(
     failures="zero",
     low=0.0,
     penalty="zero",
+    # Turn 2 of question 1 asks for English; 29, 31 and 32 may well be answered in it; code speaks for itself.
+    exempt=frozenset({"1:2", "29", "31", "32"}),
+    exempt_categories=("코딩(Coding)",),
     modes=("default", "1-shot", "cot-1-shot"),
     prompts=("single_turn", "multi_turn"),
     notes=(
