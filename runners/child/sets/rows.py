@@ -43,13 +43,17 @@ def lettered(name: str, raw: Row, index: int, columns: Sequence[str]) -> Doc:
         "question": question,
         "stem": question.strip(),
         **fields,
+        "answer": gold + 1,
         "options": options,
         "gold": gold,
     }
 
 
 def table(hub: str, config: str, doc: Callable[[Row, int], Doc | None], **splits: str) -> Part:
-    """A release that is a Hub repository itself; `splits` are its names for ours."""
-    forms = ("data/{c}-{s}.csv", "{c}/{s}-*.parquet", "{c}/{s}.csv", "{c}/{s}.jsonl", "data/{c}_{s}.csv")
+    """A release that is a Hub repository itself; `splits` are its names for ours.
+
+    Parquet first: KorMedMCQA's repository still holds the CSV files of an older version beside it.
+    """
+    forms = ("{c}/{s}-*.parquet", "data/{c}-{s}.csv", "{c}/{s}.csv", "{c}/{s}.jsonl", "data/{c}_{s}.csv")
     files = {ours: [form.format(c=config, s=theirs) for form in forms] for ours, theirs in splits.items()}
     return Part(files=files, doc=doc, hub=(hub, config), hub_splits=splits)
