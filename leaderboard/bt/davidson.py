@@ -35,7 +35,10 @@ def fit_davidson(wins: Floats, ties: Floats, start: Floats | None = None) -> Dav
     log_nu = float(np.log(2 * ties.sum() / max(battles.sum() - ties.sum(), 1.0)))
     for _ in range(200):
         slope, h = _derivatives(wins, ties, theta, log_nu)
-        step = np.linalg.solve(h, slope)
+        try:
+            step = np.linalg.solve(h, slope)
+        except np.linalg.LinAlgError:
+            break
         moved = float(np.abs(step).max())
         if not np.isfinite(moved):
             break

@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from leaderboard.bradley_terry import POINTS_PER_UNIT, PairCounts, rate
 from leaderboard.bt.components import strong_components
 from leaderboard.bt.likelihood import inverse_information, maximum_likelihood, win_matrix
+from leaderboard.bt.table import POINTS_PER_UNIT, Core
 from leaderboard.inference import Floats, Ints
+from leaderboard.pair_counts import PairCounts
 
 RIVALS: Final = 5
 
@@ -50,8 +51,7 @@ def fragility(counts: PairCounts) -> Fragility | None:
 
     Counts must be whole votes. None as well where no removal that keeps everybody rated changes the leader.
     """
-    table = rate(counts)
-    names = [row.model for row in table.rows if row.status == "rated"]
+    names = Core.of(counts).names
     if len(names) < 2:
         return None
     core = _Core.of(counts.only(names))

@@ -46,7 +46,10 @@ def maximum_likelihood(battles: Floats, points: Floats, start: Floats | None = N
     moved = 1.0
     for _ in range(MAX_NEWTON_STEPS):
         slope, curvature = _local(battles, won, theta)
-        step = curvature.solve(slope, accuracy=min(1e-2, max(1e-8, 1e-2 * moved)))
+        try:
+            step = curvature.solve(slope, accuracy=min(1e-2, max(1e-8, 1e-2 * moved)))
+        except np.linalg.LinAlgError:
+            break
         moved = float(np.abs(step).max())
         if not math.isfinite(moved):
             break
