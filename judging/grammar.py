@@ -58,14 +58,16 @@ class Said:
     is_json: bool = False
 
 
+MAX_ATTEMPTS = 100
+
 # Full-width letters, digits and brackets are the same signs; nothing else is folded (NFKC makes 1⁰ a 10).
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _THOUGHT = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
 _BRACKETS = re.compile(r"(?<!\[)\[\[([^\[\]\n]{0,80})\]\](?![\](])")
 _SCORE_LINE = re.compile(
-    r"(?:^|(?<=[.!?。] ))[^\w\[\]\n]*(?:(?:최종|종합|final|overall) ?)?"
-    r"(?:점수|평점|score|rating)[*_ ]*:([^\n]*)",
+    r"(?:^|(?<=[.!?。] ))[^\w\[\]\n]{0,12}(?:(?:최종|종합|final|overall) ?)?"
+    r"(?:점수|평점|score|rating)[*_ ]*:([^\n]{0,80})",
     re.IGNORECASE | re.MULTILINE,
 )
 _SINGLE = re.compile(r"(?<!\[)\[ ?(?:\d{1,2}(?:\.\d+)?|[ABC]|[AB][<>=]{1,2}[AB])(?: ?/ ?10)? ?\](?!\])")
@@ -173,6 +175,8 @@ class _Attempt:
 def _said_in_text(body: str, rates: bool, scale: Scale) -> Said | Unparsable:
     parts = body.split("```")
     prose = "\n".join(parts[::2])
+    if len(_BRACKETS.findall(prose)) > MAX_ATTEMPTS:
+        return Unparsable("contradictory", f"more than {MAX_ATTEMPTS} verdicts in brackets")
     lines = [line for line in prose.split("\n") if line.strip()]
     if not _BRACKETS.search(prose) and len(parts) == 3 and len(parts[1].strip()) <= 40:
         lines = [*lines, parts[1].strip()]
@@ -220,7 +224,7 @@ def _quoted(line: str, start: int, end: int) -> bool:
         line.rfind(left, 0, start) > line.rfind(right, 0, start) and right in line[end:]
         for left, right in ("\u201c\u201d", "\u2018\u2019", "「」", "『』")
     )
-    return inside and not (_LABELLED_QUOTE.fullmatch(line) and len(line) <= 60)
+    return inside and not (len(line) <= 60 and _LABELLED_QUOTE.fullmatch(line))
 
 
 def _value(content: str, scale: Scale) -> tuple[float | str, ...] | Unparsable:

@@ -7,6 +7,7 @@ switches here. Missing is never zero: a mean over nothing is None, and the count
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -211,42 +212,35 @@ def against_baseline(
     labels that the file's own program counted instead of our reading.
     """
     by_question: dict[str, list[float]] = {}
-    wins = losses = ties = strong_wins = strong_losses = failed = 0
+    worth = {"right": 1.0, "tie": 0.5, "left": 0.0}
+    tally: Counter[str] = Counter()
     for judgment in judgments:
         row = by_question.setdefault(judgment.question_id, [0.0, 0.0])
         for game in judgment.games:
-            label, winner = (
-                (game.published, game.published_winner) if published else (game.label, game.winner)
-            )
+            label = game.published if published else game.label
+            winner = game.published_winner if published else game.winner
             if label is None or winner is None:
-                failed += 1
+                tally["failed"] += 1
                 continue
-            strong = ">>" in label
-            times = weight if strong else 1
-            row[0] += {"right": 1.0, "tie": 0.5, "left": 0.0}[winner] * times
+            times = weight if ">>" in label else 1
+            row[0] += worth[winner] * times
             row[1] += times
-            wins, losses, ties = (
-                wins + (winner == "right"),
-                losses + (winner == "left"),
-                ties + (winner == "tie"),
-            )
-            strong_wins += strong and winner == "right"
-            strong_losses += strong and winner == "left"
+            tally[winner] += 1
+            tally[f"weighted {winner}"] += times
     totals = _weights(len(by_question), resamples, seed) @ np.array(list(by_question.values())).reshape(-1, 2)
     shares = _Table(totals[:, :1], totals[:, 1:], np.zeros(1, dtype=int)).mean([0])
-    extra = weight - 1
     return AgainstBaseline(
-        _percent(shares.value),
-        _percent(shares.low),
-        _percent(shares.high),
-        _elo(shares.value),
-        wins + losses + ties,
-        wins + extra * strong_wins,
-        ties,
-        losses + extra * strong_losses,
-        wins,
-        losses,
-        failed,
+        score=_percent(shares.value),
+        low=_percent(shares.low),
+        high=_percent(shares.high),
+        elo=_elo(shares.value),
+        battles=tally["right"] + tally["tie"] + tally["left"],
+        weighted_wins=tally["weighted right"],
+        ties=tally["tie"],
+        weighted_losses=tally["weighted left"],
+        wins=tally["right"],
+        losses=tally["left"],
+        failed=tally["failed"],
     )
 
 

@@ -178,7 +178,7 @@ def test_the_language_rule_moves_the_means_that_it_is_known_to_move(
             rated = [
                 Rated(
                     row.question_id, row.category, row.turn, penalised(row.score, korean, rule, exempt=exempt)
-                )  # type: ignore[arg-type]
+                )
                 for row, korean, exempt in rows
             ]
             board[model] = multi_turn(rated, "turns", resamples=0).overall.value or 0.0

@@ -229,6 +229,11 @@ def test_ko_arena_hard_order_consistency_is_the_published_one(
     assert counts == want
 
 
+def test_no_judgments_make_no_score() -> None:
+    row = against_baseline([])
+    assert (row.score, row.low, row.elo, row.battles, row.failed) == (None, None, None, 0, 0)
+
+
 def test_the_baseline_interval_holds_the_score(ko_arena_hard: dict[str, list[PairJudgment]]) -> None:
     row = against_baseline(ko_arena_hard["o3-high"], resamples=200)
     assert row.low is not None and row.high is not None and row.score is not None

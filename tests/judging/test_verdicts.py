@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judging.verdicts import (
+    Form,
     Scale,
     Score,
     Unparsable,
@@ -248,3 +250,18 @@ def test_ten_thousand_fuzzed_texts_give_no_false_verdict(seed: int) -> None:
         else:
             meant = LABEL_OF_WINNER[found.winner] if form == "pair" else found.label
         assert meant in said if hidden else said == {meant}, lines
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["[", "]", "[[7]] ", '"[[7]]" ', ". ", "점수: ", "점수: 1", "1", "```", "<think>", "{", "- ", "\n", "} "],
+)
+def test_a_long_judge_text_is_read_in_linear_time(piece: str) -> None:
+    text = piece * (60_000 // len(piece))
+    begin = time.process_time()
+    forms: tuple[Form, ...] = ("score", "pair", "five", "two-scores")
+    for form in forms:
+        parse(text, form)
+        parse("점수: " + text, form)
+        parse("```json\n{" + text, form)
+    assert time.process_time() - begin < 2.0
