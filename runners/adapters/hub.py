@@ -1,95 +1,95 @@
 """The door to the Hugging Face Hub: names to commits, facts of a model at its commit, and its files.
 
 Honours HF_ENDPOINT and HF_TOKEN; on an air-gapped network a folder `<GYEORU_HOME>/models/<owner>/<name>@<sha>` that
-somebody carried in is used as it is.
+somebody carried in is used as it is, and its revision is that sha.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,99}", re.ASCII)
-SHA = re.compile(r"[0-9a-f]{40}")
+from runners.adapters.hub_model import (
+    SHA,
+    HubError,
+    HubModel,
+    carried,
+    check_name,
+    check_revision,
+    folder,
+    is_carried,
+    read_folder,
+)
+
+__all__ = [
+    "HubError",
+    "HubModel",
+    "carried",
+    "check_config",
+    "check_files",
+    "check_name",
+    "check_revision",
+    "dataset_sha",
+    "download",
+    "folder",
+    "read_folder",
+    "resolve",
+]
+
 ALLOWED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tokenizer*")
 CONFIG_LIMIT = 2 * 1024**2
+CONFIGS_LIMIT = 40
 FILES_LIMIT = 2000
+# Tables that loaders read as data alone; nothing in them can name a class.
+TABLES = ("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json", ".index.json")
 TIMEOUT = 10.0
 
 
-@dataclass
-class HubError(Exception):
-    """The Hub said no or nothing. kind: bad_name, bad_revision, missing, gated, unreachable, pickle_only,
-    remote_code, too_large, no_config. `permanent` answers whether trying again later can help."""
-
-    kind: str
-    message: str
-    permanent: bool = True
-
-    def __str__(self) -> str:
-        return self.message
-
-
-@dataclass(frozen=True)
-class HubModel:
-    """A model at one commit, as the Hub tells it. Sizes in bytes; None where the Hub does not say."""
-
-    hub_id: str
-    sha: str
-    size: int
-    weights: int
-    n_parameters: int | None
-    licence: str
-    gated: bool
-    has_chat_template: bool
-    files: tuple[str, ...]
-    moved_from: str | None = None
-    last_modified: str | None = None
-
-
-def check_name(hub_id: str) -> str:
-    """`owner/name`, or HubError("bad_name"). A bare name could be a local folder to transformers."""
-    hub_id = hub_id.strip()
-    if not NAME.fullmatch(hub_id) or ".." in hub_id or "--" in hub_id or hub_id.endswith((".git", ".ipynb")):
-        raise HubError("bad_name", f"“{hub_id[:120]}” is not a model name of the form owner/name.")
-    return hub_id
-
-
-def check_revision(revision: str) -> str:
-    """A branch, tag or commit, or HubError("bad_revision")."""
-    revision = revision.strip() or "main"
-    if not REVISION.fullmatch(revision) or ".." in revision:
-        raise HubError("bad_revision", f"“{revision[:120]}” is not a branch, a tag or a commit.")
-    return revision
-
-
 def resolve(hub_id: str, revision: str = "main") -> HubModel:
-    """The model at the commit that `revision` names now. Raises HubError."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
+    """The model at the commit that `revision` names now; a folder carried in is read instead. Raises HubError."""
     hub_id, revision = check_name(hub_id), check_revision(revision)
-    try:
+    if SHA.fullmatch(revision) and is_carried(folder(hub_id, revision)):
+        return read_folder(folder(hub_id, revision), hub_id, revision)
+    with _asking(hub_id, revision):
         info = _api().model_info(hub_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    except GatedRepoError as error:
-        raise HubError("gated", f"{hub_id} is gated on the Hub; this site has not been given access.") from error
-    except RevisionNotFoundError as error:
-        raise HubError("bad_revision", f"{hub_id} has no revision “{revision}”.") from error
-    except RepositoryNotFoundError as error:
-        raise HubError("missing", f"{hub_id} does not exist on the Hub, or is private.") from error
-    except Exception as error:
-        raise HubError("unreachable", f"The Hub cannot be reached ({type(error).__name__}).", False) from error
     return _facts(hub_id, info)
 
 
+@contextmanager
+def _asking(hub_id: str, revision: str) -> Iterator[None]:
+    """Whatever the client raises, as a HubError."""
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        yield
+    except HubError:
+        raise
+    except GatedRepoError as error:
+        raise HubError("gated", f"{hub_id} is gated on the Hub; this site has not been given access.") from error
+    except RevisionNotFoundError as error:
+        raise HubError("bad_revision", f"{hub_id} has no revision “{revision}”.", detail=revision) from error
+    except RepositoryNotFoundError as error:
+        raise HubError("missing", f"{hub_id} does not exist on the Hub, or is private.") from error
+    except HfHubHTTPError as error:
+        code, status = error.response.status_code, f"HTTP {error.response.status_code}"
+        if code in (401, 403, 404, 410) and "credentials" not in error.response.headers.get("X-Error-Message", ""):
+            # The client tells a missing repository by its address, which it knows of the public Hub alone.
+            raise HubError("missing", f"{hub_id} does not exist on the Hub, or is private.", True, status) from error
+        raise HubError("unreachable", f"The Hub answered {status}.", False, status) from error
+    except Exception as error:
+        name = type(error).__name__
+        raise HubError("unreachable", f"The Hub cannot be reached ({name}).", False, name) from error
+
+
 def _facts(asked: str, info: Any) -> HubModel:
+    if not SHA.fullmatch(info.sha or ""):
+        raise HubError("unreachable", f"The Hub names no commit for {asked}.", False, "no commit")
     files = {file.rfilename: file.size or 0 for file in info.siblings or []}
     weights = sum(size for name, size in files.items() if name.endswith(".safetensors"))
     config = info.config or {}
@@ -109,6 +109,7 @@ def _facts(asked: str, info: Any) -> HubModel:
         files=tuple(sorted(files)),
         moved_from=asked if info.id.lower() != asked.lower() else None,
         last_modified=info.last_modified.isoformat() if info.last_modified else None,
+        sizes=files,
     )
 
 
@@ -118,6 +119,7 @@ def check_files(model: HubModel) -> None:
         raise HubError(
             "remote_code",
             f"{model.hub_id} carries code ({code[0]}); only models of stable transformers classes are run.",
+            detail=code[0],
         )
     if "config.json" not in model.files:
         raise HubError("no_config", f"{model.hub_id} has no config.json; it is not a transformers model.")
@@ -132,70 +134,74 @@ def check_files(model: HubModel) -> None:
             "too_large",
             f"{model.hub_id} has {model.weights / 1024**3:.0f} GB of weights in {len(model.files)} files; this site "
             f"runs up to {settings.MAX_MODEL_BYTES / 1024**3:.0f} GB.",
+            detail=f"{model.weights / 1024**3:.0f} GB",
         )
 
 
 def check_config(model: HubModel) -> None:
-    """Reads every small JSON file of the pinned commit and refuses `auto_map` at any depth (HubError)."""
-    for name in model.files:
-        if "/" in name or not name.endswith(".json") or name.endswith(".index.json") or name == "tokenizer.json":
-            continue
-        path = fetch_file(model, name)
-        if path.stat().st_size > CONFIG_LIMIT:
-            raise HubError("too_large", f"{name} of {model.hub_id} is larger than {CONFIG_LIMIT // 1024**2} MB.")
+    """Reads every configuration file of the pinned commit, those in sub-folders too, and refuses code of its own.
+
+    Raises HubError remote_code for `auto_map` or `custom_pipelines` at any depth, too_large, no_config, gated.
+    """
+    names = [name for name in model.files if name.endswith(".json") and not name.endswith(TABLES)]
+    if len(names) > CONFIGS_LIMIT:
+        raise HubError("too_large", f"{model.hub_id} has {len(names)} JSON files; {CONFIGS_LIMIT} are read at most.")
+    for name in names:
         try:
-            content = json.loads(path.read_text())
-        except ValueError as error:
-            raise HubError("no_config", f"{name} of {model.hub_id} is not JSON: {error}.") from error
-        if _has_key(content, "auto_map") or _has_key(content, "custom_pipelines"):
+            content = json.loads(read_file(model, name))
+        except (ValueError, RecursionError) as error:
+            raise HubError(
+                "no_config", f"{name} of {model.hub_id} is not JSON: {type(error).__name__}.", detail=name
+            ) from error
+        if key := next((key for key in ("auto_map", "custom_pipelines") if _has_key(content, key)), None):
             raise HubError(
                 "remote_code",
-                f"{name} of {model.hub_id} asks for code of its own (auto_map); only models of stable transformers "
+                f"{name} of {model.hub_id} asks for code of its own ({key}); only models of stable transformers "
                 "classes are run.",
+                detail=f"{name}: {key}",
             )
 
 
-def fetch_file(model: HubModel, name: str) -> Path:
-    """One file at the pinned commit, from the cache or the Hub. Raises HubError."""
-    from huggingface_hub import hf_hub_download
+def read_file(model: HubModel, name: str) -> bytes:
+    """One small file at the pinned commit, from its folder or the Hub. Raises HubError, too_large above the limit."""
+    too_large = HubError(
+        "too_large", f"{name} of {model.hub_id} is larger than {CONFIG_LIMIT // 1024**2} MB.", detail=name
+    )
+    if model.sizes.get(name, 0) > CONFIG_LIMIT:
+        raise too_large
+    if model.folder is not None:
+        return (model.folder / name).read_bytes()
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._http import hf_raise_for_status
 
-    try:
-        return Path(
-            hf_hub_download(
-                model.hub_id, name, revision=model.sha, cache_dir=settings.HOME / "hub", etag_timeout=TIMEOUT,
-                endpoint=os.environ.get("HF_ENDPOINT"),
-            )
-        )  # fmt: skip
-    except Exception as error:
-        raise HubError("unreachable", f"{name} of {model.hub_id} could not be read ({type(error).__name__}).", False) \
-            from error  # fmt: skip
-
-
-def folder(hub_id: str, sha: str) -> Path:
-    """Where the files of a model at a commit lie on this machine."""
-    if not SHA.fullmatch(sha):
-        raise HubError("bad_revision", f"{hub_id} is not pinned to a commit.")
-    owner, name = check_name(hub_id).split("/")
-    return Path(settings.HOME) / "models" / owner / f"{name}@{sha}"
+    url = hf_hub_url(model.hub_id, name, revision=model.sha, endpoint=os.environ.get("HF_ENDPOINT"))
+    content = b""
+    with (
+        _asking(model.hub_id, model.sha),
+        get_session().stream("GET", url, headers=build_hf_headers(token=_token()), timeout=TIMEOUT) as response,
+    ):
+        hf_raise_for_status(response)
+        for block in response.iter_bytes():
+            content += block
+            if len(content) > CONFIG_LIMIT:
+                raise too_large
+    return content
 
 
 def download(hub_id: str, sha: str, say: Callable[[str], None] = lambda text: None) -> Path:
     """The folder with the allowed files at the commit; resumes a download that was cut. Raises HubError."""
     target = folder(hub_id, sha)
-    if (target / ".complete").exists():
+    if is_carried(target):
         return target
-    if target.exists() and not (target / ".cache").exists():
-        return target  # carried in by hand on an air-gapped network
     from huggingface_hub import snapshot_download
 
     say(f"downloading {hub_id}@{sha[:12]}")
-    try:
+    with _asking(hub_id, sha):
         snapshot_download(
             hub_id, revision=sha, local_dir=target, allow_patterns=list(ALLOWED), etag_timeout=TIMEOUT,
-            endpoint=os.environ.get("HF_ENDPOINT"),
+            endpoint=os.environ.get("HF_ENDPOINT"), token=_token(),
         )  # fmt: skip
-    except Exception as error:
-        raise HubError("unreachable", f"{hub_id} could not be downloaded ({type(error).__name__}).", False) from error
     (target / ".complete").touch()
     return target
 
@@ -217,7 +223,12 @@ def dataset_sha(hub_id: str) -> str:
 def _api() -> Any:
     from huggingface_hub import HfApi
 
-    return HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=os.environ.get(settings.HF_TOKEN_ENV) or False)
+    return HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=_token())
+
+
+def _token() -> str | bool:
+    """The site's own token; never one that happens to lie in the home directory."""
+    return os.environ.get(settings.HF_TOKEN_ENV) or False
 
 
 def _has_key(content: object, key: str) -> bool:
