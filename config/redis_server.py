@@ -37,7 +37,7 @@ def command(home: Path) -> list[str]:
     return [
         binary(), "--port", "0", "--unixsocket", str(socket(home)), "--unixsocketperm", "700",
         "--dir", str(folder), "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction",
-        "--loglevel", "warning",
+        "--loglevel", "warning", "--logfile", str(folder / "redis.log"),
     ]  # fmt: skip
 
 

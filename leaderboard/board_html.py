@@ -50,7 +50,7 @@ def _head(board: Board, columns: list[Column], choice: Choice, statistics: bool)
         shots = f" · {column.num_fewshot}-shot" if column.num_fewshot else ""
         cells.append(
             f'<th scope=col data-task="{escape(column.name)}"{state}><a href="{escape(choice.query(sort=sort))}#board">'
-            f"{title}</a><small>{group + ' · ' if group else ''}{mode}{shots}<br>{count}</small>"
+            f"{title}</a><small>{group or mode}{shots}<br>{count}</small>"
         )
     return f"<thead><tr>{''.join(cells)}</thead>"
 

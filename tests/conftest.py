@@ -20,6 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(folder.name)
     os.environ["GYEORU_HOME"] = folder.name
     settings.HOME, settings.MEDIA_ROOT, settings.STATIC_ROOT = home, home / "artifacts", home / "static"
+    if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
+        # A file, as in production: SQLite's shared in-memory database locks whole tables among threads.
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(home / "test.sqlite3")
     # Pages name static files as they lie in the source; no collected copy is needed.
     storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}

@@ -80,7 +80,7 @@ def respond(request: HttpRequest, page: Page) -> HttpResponse:
         response: HttpResponse = HttpResponseNotModified()
     else:
         body, encoding = page.encoded(request.headers.get("Accept-Encoding", ""))
-        response = HttpResponse(body, content_type=page.content_type)
+        response = HttpResponse(b"" if request.method == "HEAD" else body, content_type=page.content_type)
         if encoding:
             response["Content-Encoding"] = encoding
     response["ETag"] = page.etag

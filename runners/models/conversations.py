@@ -15,8 +15,17 @@ class Conversation(models.Model):
 
     revision = models.ForeignKey(ModelRevision, models.PROTECT, related_name="conversations")
     run = models.ForeignKey(EvaluationRun, models.CASCADE, null=True, blank=True, related_name="conversations")
+    item = models.CharField(
+        max_length=160, blank=True, help_text="set/question it answers, so that rivals can be found"
+    )
+    category = models.CharField(max_length=80, blank=True)
+    mode = models.CharField(max_length=40, blank=True, help_text="prompting mode of a recorded conversation")
+    is_recorded = models.BooleanField(default=False, help_text="stored by a run or an import, not live")
     settings = models.JSONField(default=dict, help_text="temperature, max_tokens, seed, system prompt as sent")
     created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["item", "is_recorded"], name="conversation_item")]
 
     def __str__(self) -> str:
         return f"conversation {self.pk}"
