@@ -57,7 +57,7 @@ class PairCounts:
         model or outcome, or a model against itself.
         """
         names = _distinct(models)
-        a, b, code = (np.asarray(column) for column in (left, right, outcome))
+        a, b, code = (np.asarray(column, dtype=np.int64) for column in (left, right, outcome))
         size = len(names)
         if a.size and (min(a.min(), b.min()) < 0 or max(a.max(), b.max()) >= size):
             raise ValueError(f"a vote names a model outside the {size} given")
@@ -65,7 +65,7 @@ class PairCounts:
             raise ValueError(f"an outcome code must lie in 0..{len(OUTCOMES) - 1} ({', '.join(OUTCOMES)})")
         if (a == b).any():
             raise ValueError("a vote pairs a model with itself; leave such battles out")
-        cell = (code.astype(np.int64) * size + a) * size + b
+        cell = (code * size + a) * size + b
         counted = np.bincount(cell, None if weights is None else np.asarray(weights), minlength=4 * size * size)
         left_won, right_won, tied, bad = counted.astype(np.float64).reshape(4, size, size)
         both_bad = bad + bad.T
