@@ -156,9 +156,7 @@ class FakeOpenAI:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *lines = head.decode("latin-1").split("\r\n")
-                headers = {
-                    k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)
-                }
+                headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
                 raw = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.inflight += 1
                 self.inflight_peak = max(self.inflight_peak, self.inflight)
@@ -176,14 +174,14 @@ class FakeOpenAI:
     ) -> None:
         if path == "/control":
             return await self._control(writer, body)
+        if path == "/health":
+            return _send(writer, 200, {})
         self.counts[path] += 1
         if self.keep_calls:
             self.calls.append(Call(time.monotonic(), path, body, headers))
         if path == "/v1/models":
             names = [*self.models, *self.behaviours]
-            return _send(
-                writer, 200, {"object": "list", "data": [{"id": n, "object": "model"} for n in names]}
-            )
+            return _send(writer, 200, {"object": "list", "data": [{"id": n, "object": "model"} for n in names]})
         if path not in ("/v1/chat/completions", "/v1/completions"):
             return _send(writer, 404, _error(f"no such path: {path}", "not_found"))
         model = str(body.get("model", ""))
@@ -200,9 +198,7 @@ class FakeOpenAI:
 
     def _behaviour(self, model: str, body: dict[str, Any]) -> Behaviour:
         ending = model.rpartition("-")[2]
-        does = self.behaviours.get(model) or Behaviour(
-            ending if ending in KINDS else "ok", latency=self.latency
-        )
+        does = self.behaviours.get(model) or Behaviour(ending if ending in KINDS else "ok", latency=self.latency)
         if does.only and does.only not in json.dumps(body, ensure_ascii=False):
             return dataclasses.replace(does, kind="ok")
         self._seen[model] += 1
@@ -242,9 +238,7 @@ def _fault(writer: asyncio.StreamWriter, does: Behaviour) -> None:
     if does.kind == "html":
         return _send(writer, 200, "<!DOCTYPE html><html><body>Log in to the proxy</body></html>", "text/html")
     if does.kind == "cut":
-        writer.write(
-            b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 400\r\n\r\n{"choices": ['
-        )
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 400\r\n\r\n{"choices": [')
         raise _Cut
     extra = f"retry-after: {does.retry_after}\r\n" if does.retry_after is not None else ""
     codes = {

@@ -15,7 +15,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from runners.child.errors import Cancelled, disk_full, is_disk_full
+from runners.child.errors import Cancelled, ChildError, disk_full, is_disk_full
 from runners.child.events import EventWriter, claim_stdout
 from runners.child.storing import flush_all
 from runners.reports import Event, RunSpec
@@ -88,7 +88,7 @@ def serve(emit: EventWriter, load_task: Load | None = None) -> int:
 
         child = Child(emit, load_task or loading.load)
         for line in sys.stdin.buffer:
-            child.run(RunSpec.from_json(line))
+            child.run(_spec(line))
             emit(Event("finished"))
     except Exception as error:  # noqa: BLE001 - the last place that can tell the supervisor
         traceback.print_exc()
@@ -100,15 +100,21 @@ def serve(emit: EventWriter, load_task: Load | None = None) -> int:
     return 0
 
 
+def _spec(line: bytes) -> RunSpec:
+    try:
+        return RunSpec.from_json(line)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        message = f"The run's specification cannot be read: {error}. Child and supervisor must be of one version."
+        raise ChildError("bad_spec", message, permanent=True) from error
+
+
 def failure(error: Exception) -> Event:
     """Any error as the event that the supervisor records; typed errors bring their own kind and message."""
     if is_disk_full(error):
         error = disk_full("the run's files")
     kind = getattr(error, "kind", "internal")
     message = str(error) if hasattr(error, "kind") else f"{type(error).__name__}: {error}"
-    return Event(
-        "failed", error_kind=kind, permanent=bool(getattr(error, "permanent", False)), message=message
-    )
+    return Event("failed", error_kind=kind, permanent=bool(getattr(error, "permanent", False)), message=message)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ ErrorKind = Literal[
     "missing_dependency",
     "unsafe_model",
     "model_missing",
+    "unsupported_model",
     "does_not_fit",
     "endpoint_down",
     "endpoint_slow",
@@ -36,6 +37,10 @@ class ChildError(Exception):
         self.kind: ErrorKind = kind
         self.message = message
         self.permanent = permanent
+
+
+class TryAgain(Exception):
+    """A model asks for the requests still unanswered once more; it has changed something that may help."""
 
 
 class Cancelled(BaseException):

@@ -48,9 +48,7 @@ class Child:
         fastpath.install()
         tasks = [self._task(task) for task in spec.tasks]
         loaded = self._model(spec)
-        self.emit(
-            Event("environment", data={**environment.describe(), **loaded.environment, **_settings(spec)})
-        )
+        self._tell_environment(spec, loaded)
         log = AnswerLog(workdir / "answers.sqlite3")
         try:
             total, before = sum(task.n_docs for task in tasks), 0
@@ -59,8 +57,14 @@ class Child:
                     self._evaluate(spec, loaded, task, log, before, total)
                 before += task.n_docs
                 self.emit(Event("task", task=task.spec.name, done=before, total=total))
+            # Once more: what the run really used, such as the batch size that fitted.
+            self._tell_environment(spec, loaded)
         finally:
             log.close()
+
+    def _tell_environment(self, spec: RunSpec, loaded: backends.Loaded) -> None:
+        data = {**_settings(spec), **environment.describe(), **loaded.environment}
+        self.emit(Event("environment", data=data))
 
     def close(self) -> None:
         if self._loaded is not None:
@@ -72,9 +76,7 @@ class Child:
         return self.load_task(spec)
 
     def _model(self, spec: RunSpec) -> backends.Loaded:
-        wanted = json.dumps(
-            [spec.model.to_json(), spec.seed, spec.batch_size, spec.max_length, spec.max_concurrency]
-        )
+        wanted = json.dumps([spec.model.to_json(), spec.seed, spec.batch_size, spec.max_length, spec.max_concurrency])
         if self._loaded is None or self._for != wanted:
             self.close()
             self.emit(Event("loading", message=f"loading {spec.model.name}"))
@@ -188,9 +190,7 @@ def _samples(task: LoadedTask, rows: list[dict[str, Any]], model: StoringLM) -> 
         yield samples.sample_report(row, task, metas.get(row["doc_id"], []))
 
 
-def _report(
-    task: LoadedTask, metrics: dict[str, Metric], reports: list[SampleReport], seconds: float
-) -> TaskReport:
+def _report(task: LoadedTask, metrics: dict[str, Metric], reports: list[SampleReport], seconds: float) -> TaskReport:
     status = Counter(report.status for report in reports)
     n_scored = len(reports) - status["error"]
     if n_scored == 0:

@@ -13,4 +13,4 @@ def install() -> None:
     91 % of its own CPU time."""
     import lm_eval.utils
 
-    lm_eval.utils.env.from_string = functools.lru_cache(1024)(lm_eval.utils.env.from_string)  # type: ignore[method-assign]
+    lm_eval.utils.env.from_string = functools.lru_cache(1024)(lm_eval.utils.env.from_string)

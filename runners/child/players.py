@@ -23,7 +23,7 @@ from runners.child.backends import Loaded
 from runners.child.errors import ChildError
 from runners.reports import RunSpec
 
-OPTION = re.compile(r"^[ \t]*(?:\(?([A-Ea-e]|[1-9]|[가나다라마]|[ㄱ-ㅁ])[.):]|([①-⑨]))[ \t]*(\S.*)$")
+OPTION = re.compile(r"^[ \t]*(?:\(?([A-Ea-e]|[1-9]|[가나다라마]|[ㄱ-ㅁ])[.):](?!\d)|([①-⑨]))[ \t]*(\S.*)$")
 FIRST_LABELS = ("A", "a", "1", "가", "ㄱ", "①")
 BUNDLED = Path(__file__).resolve().parents[1] / "data"
 CHUNK: int | None = 256  # requests per inner call
@@ -98,9 +98,7 @@ class Player(LM):  # type: ignore[misc]
     def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
         return [self.score("", request.args[0], 0) for request in requests]
 
-    def apply_chat_template(
-        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
-    ) -> str:
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return json.dumps(chat_history, ensure_ascii=False)
 
 

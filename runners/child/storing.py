@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runners.child.errors import disk_full, is_disk_full
+from runners.child.errors import TryAgain, disk_full, is_disk_full
 from runners.child.markers import FAILED
 
 COMMIT_EVERY = 64
@@ -264,7 +264,13 @@ class StoringLM:
         return [by_length[at : at + self.chunk] for at in range(0, len(by_length), self.chunk)]
 
     def _ask(self, kind: str, batch: list[int], requests: list[Any], keys: list[bytes]) -> None:
-        values = getattr(self.model, kind)([requests[position] for position in batch])
+        while True:
+            batch = [position for position in batch if self._answers[position] is None]
+            try:
+                values = getattr(self.model, kind)([requests[position] for position in batch]) if batch else []
+                break
+            except TryAgain:
+                continue
         with self._lock:
             for position, value in zip(batch, values, strict=True):
                 if self._answers[position] is None:

@@ -37,9 +37,7 @@ class Model:
         return [self._one("generate_until", r, f"{r.args[0]}!{len(self.seen)}") for r in requests]
 
     def loglikelihood(self, requests: list[Request]) -> list[tuple[float, bool]]:
-        return [
-            self._one("loglikelihood", r, (-len(self.seen) / 7, len(self.seen) % 2 == 0)) for r in requests
-        ]
+        return [self._one("loglikelihood", r, (-len(self.seen) / 7, len(self.seen) % 2 == 0)) for r in requests]
 
     def _one(self, kind: str, request: Request, value: Any) -> Any:
         if self.stop_at is not None and len(self.seen) >= self.stop_at:
@@ -61,9 +59,7 @@ def storing(path: Path, model: Any, namespace: str = "task", **more: Any) -> Sto
 
 
 @pytest.mark.parametrize(("silent", "chunk"), [(False, None), (True, None), (True, 10), (False, 10)])
-def test_a_second_run_asks_nothing_and_gives_the_same(
-    tmp_path: Path, silent: bool, chunk: int | None
-) -> None:
+def test_a_second_run_asks_nothing_and_gives_the_same(tmp_path: Path, silent: bool, chunk: int | None) -> None:
     first = storing(tmp_path, Model(silent=silent), chunk=chunk).generate_until(requests(150))
     again = Model(silent=silent)
     lm = storing(tmp_path, again, chunk=chunk)
