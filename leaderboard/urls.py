@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leaderboard.views import boards
+from leaderboard.views import boards, runs
 
 urlpatterns = [
     path("", boards.home, name="home"),
     path("boards/<slug:slug>/", boards.board, name="board"),
     path("live/<slug:slug>/", boards.live, name="live"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/live/", runs.live, name="run_live"),
+    path("runs/<int:pk>/files/<int:artifact_pk>/", runs.artifact, name="artifact"),
 ]

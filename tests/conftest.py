@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         # A file, as in production: SQLite's shared in-memory database locks whole tables among threads.
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(home / "test.sqlite3")
+    settings.STATIC_ROOT.mkdir()
     # Pages name static files as they lie in the source; no collected copy is needed.
     storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}

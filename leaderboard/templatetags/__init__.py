@@ -1,0 +1,1 @@
+"""How figures and moments are written on every page."""
