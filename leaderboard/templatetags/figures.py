@@ -51,6 +51,8 @@ def duration(seconds: float | None) -> str:
     if whole < 60:
         return _("%(s)d s") % {"s": whole}
     if whole < 3600:
+        if whole % 60 == 0:
+            return _("%(m)d min") % {"m": whole // 60}
         return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
     if whole < 48 * 3600:
         return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
@@ -59,11 +61,16 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def span(seconds: tuple[float, float] | None) -> str:
-    """A span of seconds, such as 2 min 0 s to 5 min 0 s; a dash where nothing is known."""
+    """A span of seconds, such as 2 min to 5 min; a dash where nothing is known."""
     if seconds is None:
         return MISSING
-    low, high = duration(seconds[0]), duration(seconds[1])
+    low, high = (duration(_rough(part)) for part in seconds)
     return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def _rough(seconds: float) -> float:
+    """Estimates are not better than a minute, once they are longer than two."""
+    return seconds if seconds < 120 else round(seconds / 60) * 60.0
 
 
 @register.filter
