@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from runners.models import Conversation, Endpoint, EvaluationRun
+from runners.models import Conversation, Endpoint, EvaluationRun, ModelRevision
 
 
 class Judge(models.Model):
@@ -37,6 +37,13 @@ class Judge(models.Model):
     max_tokens = models.PositiveIntegerField(default=2048)
     json_schema = models.BooleanField(default=False, help_text="the server takes a JSON schema for the verdict")
     cap_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True, help_text="cap per run")
+    repeats = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="judgments of the same answer; as the question set says where empty"
+    )
+    baseline = models.ForeignKey(
+        ModelRevision, models.PROTECT, null=True, blank=True, related_name="+", help_text="whom pairs are judged against"
+    )
+    question_sets = models.JSONField(default=list, help_text="slugs of the sets it judges; empty: every set")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -73,6 +80,11 @@ class Judgment(models.Model):
     reason = models.TextField(blank=True)
     raw = models.TextField(blank=True)
     failure = models.CharField(max_length=40, blank=True, help_text="why it could not be read")
+    published = models.CharField(max_length=16, blank=True, help_text="what an imported file's own program counted")
+    prompt = models.CharField(max_length=80, blank=True, help_text="name of the prompt it was asked with")
+    calls = models.PositiveSmallIntegerField(default=0, help_text="answers of the judge so far; the second is a repair")
+    claim = models.CharField(max_length=32, blank=True, help_text="token of the attempt that makes the call")
+    reserved_usd = models.DecimalField(max_digits=12, decimal_places=8, null=True, help_text="while a call is out")
     call_key = models.CharField(max_length=64, unique=True, help_text="sha256 of everything that was sent")
     cost_usd = models.DecimalField(max_digits=12, decimal_places=8, null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True)
@@ -99,7 +111,10 @@ class Judgment(models.Model):
                 name="no_verdict_unless_one_was_read",
             ),
         ]
-        indexes = [models.Index(fields=["judge", "status"], name="judgment_state")]
+        indexes = [
+            models.Index(fields=["judge", "status"], name="judgment_state"),
+            models.Index(fields=["run", "judge", "status"], name="judgment_of_run"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.judge_id} on {self.subject_id}"

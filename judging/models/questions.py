@@ -8,6 +8,14 @@ from django.utils.translation import gettext_lazy as _
 from runners.models import Conversation, EvaluationRun, ModelRevision, Suite
 
 
+class QuestionSetQuerySet(models.QuerySet["QuestionSet"]):
+    """Reads, named for those who ask."""
+
+    def current(self, slug: str) -> QuestionSet | None:
+        """The newest version of a set; None where there is none."""
+        return self.filter(slug=slug).select_related("suite").order_by("-suite__version").first()
+
+
 class QuestionSet(models.Model):
     """A set of multi-turn questions with the protocol it is asked and graded by. Immutable once answered."""
 
@@ -17,7 +25,8 @@ class QuestionSet(models.Model):
         LOGICKOR = "logickor", "LogicKor"
         ARENA_HARD = "arena-hard", "Arena-Hard"
 
-    slug = models.CharField(max_length=80, unique=True)
+    # Not unique: a changed set is a new version, and the answers to the old one stay. `current` finds the newest.
+    slug = models.CharField(max_length=80, db_index=True)
     suite = models.OneToOneField(Suite, models.PROTECT, related_name="question_set", help_text="its board")
     format = models.CharField(max_length=12, choices=Format.choices)
     protocol = models.CharField(max_length=40, help_text="key of judging.formats.protocols")
@@ -26,6 +35,8 @@ class QuestionSet(models.Model):
     settings = models.JSONField(default=dict, help_text="temperature per category, token limits, reference rule, scale")
     repeats = models.PositiveSmallIntegerField(default=1, help_text="judgments of the same answer, for the noise floor")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = QuestionSetQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.slug
