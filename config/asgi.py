@@ -12,4 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # WhiteNoise reads its small files synchronously; Django says so once per file.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+from leaderboard.front_door import FrontDoor  # noqa: E402 - needs the apps that the line above loads
+
+application = FrontDoor(django_application)

@@ -21,7 +21,7 @@ def table(board: Board, choice: Choice, language: str) -> str:
     statistics = choice.preset == "statistics"
     linked = len(rows) * len(columns) <= LINKED_CELLS
     parts = [
-        f'<table class="board" data-language="{language}">',
+        f'<table class="board{"" if linked else " compact"}" data-language="{language}">',
         _head(board, columns, choice, statistics),
         "<tbody>",
     ]
@@ -148,17 +148,19 @@ def _cell(row: Row, column: Column, language: str, linked: bool, statistics: boo
     text = f"{cell.value * 100:.1f}"
     if linked:
         text = f'<a href="/{language}/runs/{row.run_id}/samples/{escape(column.name)}/">{text}</a>'
-    return f"<td class=h{min(9, int(cell.value * 10))}>{text}{_beside(cell, column, statistics)}"
+    # In a compact table the sheet writes the ± sign and HTML ends the <i> with its cell: a quarter of a big page.
+    sign = "±" if linked or statistics else ""
+    return f"<td class=h{min(9, int(cell.value * 10))}>{text}{_beside(cell, column, statistics, sign)}"
 
 
-def _beside(cell: Cell, column: Column, statistics: bool) -> str:
+def _beside(cell: Cell, column: Column, statistics: bool, sign: str) -> str:
     """What stands beside a value: half its 95 % interval, and n where it is not the column's."""
-    half = f"±{Z * cell.stderr * 100:.1f}" if cell.stderr is not None else ""
+    half = f"{sign}{Z * cell.stderr * 100:.1f}" if cell.stderr is not None else ""
     if statistics:
         return (
             f"<i>{half}<br>n={cell.n_scored}/{cell.n_docs}<br>{_('no answer')} {cell.n_no_answer}"
             f"<br>{_('failed')} {cell.n_failed}</i>"
         )
-    if cell.n_scored != cell.n_docs or (column.n_docs and cell.n_docs != column.n_docs):
-        half += f" <b>n={cell.n_scored}/{cell.n_docs}</b>"
-    return f"<i>{half}</i>" if half else ""
+    whole = cell.n_scored == cell.n_docs and column.n_docs in (None, cell.n_docs)
+    count = "" if whole else f"<b class=n>n={cell.n_scored}/{cell.n_docs}</b>"
+    return (f"<i>{half}" if half else "") + ("</i>" if half and (sign or count) else "") + count

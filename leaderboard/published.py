@@ -42,7 +42,7 @@ class Page:
     def of(cls, content_type: str, body: bytes, generation: int) -> Page:
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
         return cls(
-            content_type, body, gzip.compress(body, 6, mtime=0), brotli.compress(body, quality=BROTLI_QUALITY), etag,
+            content_type, body, gzip.compress(body, 9, mtime=0), brotli.compress(body, quality=BROTLI_QUALITY), etag,
             generation,
         )  # fmt: skip
 

@@ -12,3 +12,11 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosubmit]");
   if (form) form.requestSubmit();
 });
+// A big board has no link in each cell: row and column say where it leads.
+document.addEventListener("click", (event) => {
+  const cell = event.target.closest("table.board.compact tbody td[class^=h]");
+  if (!cell) return;
+  const table = cell.closest("table");
+  const task = table.tHead.rows[0].cells[cell.cellIndex].dataset.task;
+  window.location.href = `/${table.dataset.language}/runs/${cell.parentNode.dataset.run}/samples/${task}/`;
+});
