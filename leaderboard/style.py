@@ -62,15 +62,26 @@ def style_features(left: npt.ArrayLike, right: npt.ArrayLike, definition: Defini
     "fastchat": the same z-scored with its mean taken out; "arena-rank": (a - b)/(a + b), unscaled, 0 where both are 0.
     A feature that never differs is all zeros.
     """
-    a, b = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    total = a + b
-    ratio = (a - b) / (np.where(total == 0, 1.0, total) if definition == "arena-rank" else total + 1.0)
+    rows = zip(np.asarray(left), np.asarray(right), strict=True)
+    return np.array([_relative_difference(a, b, definition) for a, b in rows])
+
+
+def _relative_difference(a: Floats, b: Floats, definition: Definition) -> Floats:
+    total = np.add(a, b, dtype=np.float64)
     if definition == "arena-rank":
-        return np.asarray(ratio)
+        total[total == 0] = 1.0
+    else:
+        total += 1.0
+    ratio: Floats = np.subtract(a, b, dtype=np.float64)
+    ratio /= total
+    if definition == "arena-rank":
+        return ratio
     if definition == "fastchat":
-        ratio = ratio - ratio.mean(axis=1, keepdims=True)
-    spread = np.sqrt((ratio * ratio).mean(axis=1, keepdims=True))
-    return np.asarray(ratio / np.where(spread == 0, 1.0, spread))
+        ratio -= ratio.mean()
+    spread = math.sqrt(float(ratio @ ratio) / max(ratio.size, 1))
+    if spread > 0:
+        ratio /= spread
+    return ratio
 
 
 @dataclass(frozen=True)

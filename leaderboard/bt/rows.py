@@ -31,10 +31,10 @@ class Ridge:
 
 @dataclass(frozen=True)
 class Rows:
-    """N votes sorted by unordered pair, each turned so that `first` < `second`.
+    """N votes sorted by ordered pair of models.
 
-    score (N,): 1, 1/2 or 0 for the first model; features (k, N): covariates, first less second; pair (N,): index into
-    `first` and `second` (P,), the models of each pair.
+    score (N,): 1, 1/2 or 0 for the left model; features (k, N): covariates, left less right; pair (N,): index into
+    `first` and `second` (P,), the left and right model of each pair.
     """
 
     n_models: int
@@ -49,27 +49,16 @@ class Rows:
         cls, n_models: int, left: npt.ArrayLike, right: npt.ArrayLike, score: npt.ArrayLike, features: Floats
     ) -> Self:
         """Sort votes: left, right (N,) model indices, score (N,) for the left, features (k, N) left less right."""
-        a, b, y = np.asarray(left), np.asarray(right), np.asarray(score, dtype=np.float64)
-        turned = a > b
-        key = np.minimum(a, b).astype(np.int64) * n_models + np.maximum(a, b)
+        key = np.asarray(left, dtype=np.int64) * n_models + np.asarray(right)
         order = _sorting(key)
-        key, turned = key[order], turned[order]
+        key = np.take(key, order)
         starts = np.flatnonzero(np.diff(key, prepend=-1))
         pair = np.repeat(np.arange(starts.size), np.diff(np.append(starts, key.size)))
-        sign = np.where(turned, -1.0, 1.0)
         sorted_features = np.empty(features.shape)
         for row, values in zip(sorted_features, features, strict=True):
             np.take(values, order, out=row, mode="clip")
-            row *= sign
-        y = y[order]
-        return cls(
-            n_models,
-            np.where(turned, 1.0 - y, y),
-            sorted_features,
-            pair,
-            key[starts] // n_models,
-            key[starts] % n_models,
-        )
+        y = np.take(np.asarray(score, dtype=np.float64), order)
+        return cls(n_models, y, sorted_features, pair, key[starts] // n_models, key[starts] % n_models)
 
     def every(self, step: int) -> Rows:
         """A stratified subsample: every `step`-th row of each stretch of pairs."""
@@ -197,7 +186,8 @@ class _Passes:
             return np.asarray(added - np.bincount(rows.second, weights=values, minlength=size))
 
         slope[:size], slope[size:] = to_models(by_pair[0]), gradient
-        h[rows.first, rows.second] = h[rows.second, rows.first] = -by_pair[1]
+        h[rows.first, rows.second] = -by_pair[1]
+        h[:size, :size] += h[:size, :size].T.copy()
         h[np.arange(size), np.arange(size)] = -h[:size, :size].sum(axis=1)
         for column in range(k):
             h[:size, size + column] = h[size + column, :size] = to_models(by_pair[2 + column])

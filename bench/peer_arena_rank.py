@@ -1,0 +1,72 @@
+"""Times arena-rank on votes that `bench/ratings.py` wrote; runs in an environment of its own and prints JSON.
+
+    python -m venv /some/where && /some/where/bin/pip install arena-rank
+
+The PyPI release pins numpy and jax to single versions, so it cannot share the project's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from arena_rank.models.bradley_terry import BradleyTerry
+from arena_rank.models.contextual_bradley_terry import ContextualBradleyTerry
+from arena_rank.utils.data_utils import ContextualPairDataset, PairDataset
+
+
+def main(file: str, rounds: int) -> None:
+    votes = np.load(file)
+    names = np.array([f"model-{i:04d}" for i in range(int(votes["models"]))])
+    winner = np.array(["model_a", "model_b", "tie", "both_bad"])[votes["outcome"]]
+    frame = pd.DataFrame({"model_a": names[votes["left"]], "model_b": names[votes["right"]], "winner": winner})
+    found: dict[str, Any] = {}
+    begin = time.perf_counter()
+    dataset = PairDataset.from_pandas(frame)
+    found["dataset"] = time.perf_counter() - begin
+    for _ in range(rounds):
+        model = BradleyTerry(dataset.n_competitors)
+        begin = time.perf_counter()
+        model.fit(dataset)
+        np.asarray(model.params["ratings"])
+        found["point"] = min(found.get("point", np.inf), time.perf_counter() - begin)
+        begin = time.perf_counter()
+        result = model.compute_ratings_and_cis(dataset)
+        np.asarray(result["rating_upper"])
+        interval = found["point"] + time.perf_counter() - begin
+        found["interval"] = min(found.get("interval", np.inf), interval)
+    widths = np.asarray(result["rating_upper"] - result["ratings"])
+    found["widths"] = dict(zip(result["competitors"], widths.tolist(), strict=True))
+    if "features" in votes:
+        found.update(style(votes, names))
+    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(found))
+
+
+def style(votes: Any, names: Any) -> dict[str, Any]:
+    import jax.numpy as jnp
+
+    y = np.choose(votes["outcome"], [1.0, 0.0, 0.5, 0.5])
+    pairs = np.column_stack([votes["left"], votes["right"]]).astype(np.int32)
+    dataset = ContextualPairDataset(
+        competitors=names.tolist(),
+        pairs=jnp.array(pairs),
+        outcomes=jnp.array(y),
+        features=jnp.array(votes["features"].T),
+        weights=jnp.ones(len(y)),
+    )
+    model = ContextualBradleyTerry(len(names), len(votes["features"]))
+    begin = time.perf_counter()
+    model.fit(dataset)
+    result = model.compute_ratings_and_cis(dataset)
+    np.asarray(result["rating_upper"])
+    return {"style": time.perf_counter() - begin}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,176 @@
+"""Ratings against their peers on the same votes in one run: evalica, arena-rank and FastChat's procedure.
+
+    .venv/bin/python -m bench.ratings [--votes 1000000] [--models 200] [--peer PYTHON]
+
+`--peer` is the interpreter of an environment with arena-rank (see `bench/peer_arena_rank.py`); without it that peer is
+skipped. FastChat's procedure (L-BFGS-B on unique outcomes, gtol 1e-6, 100 multinomial bootstraps; features read row by
+row from the conversations' metadata) is written anew with SciPy, one process; it is skipped without SciPy. One BLAS
+thread. Times are the best of several, in seconds; ratios are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+from typing import Any
+
+import numpy as np
+
+from bench.rating_peers import (
+    SCORE,
+    arena_rank,
+    best,
+    evalica,
+    fastchat,
+    fastchat_metadata,
+    fastchat_style,
+    fastchat_unique_rows,
+)
+from leaderboard.bradley_terry import PairCounts, rate
+from leaderboard.bt.likelihood import (
+    inverse_information,
+    maximum_likelihood,
+    sandwich_variances,
+    score_variance,
+)
+from leaderboard.bt.live import LiveStrengths
+from leaderboard.bt.table import POINTS_PER_UNIT
+from leaderboard.elo import replay
+from leaderboard.style import FASTCHAT_RIDGE, rate_with_style, style_features
+
+Z = 1.959963984540054
+
+
+def votes(n: int, m: int, seed: int = 0) -> dict[str, Any]:
+    """n votes among m models: skewed pairs, 25 % ties, four style features of which length matters."""
+    random = np.random.default_rng(seed)
+    exposure = random.pareto(1.5, m) + 0.1
+    left = random.choice(m, n, p=exposure / exposure.sum())
+    right = (left + random.integers(1, m, n)) % m
+    theta = random.normal(0, 0.6, m)
+    p = 1 / (1 + np.exp(theta[right] - theta[left]))
+    outcome = np.where(random.random(n) < 0.25, 2, np.where(random.random(n) < p, 0, 1)).astype(np.int8)
+    return {"left": left, "right": right, "outcome": outcome, "models": m}
+
+
+def features(data: dict[str, Any]) -> np.ndarray:
+    random = np.random.default_rng(1)
+    means, shape = np.array([[300], [3], [6], [5]]), (4, len(data["left"]))
+    return style_features(random.poisson(means, shape), random.poisson(means, shape), "fastchat")
+
+
+def ours(data: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    counts = PairCounts.from_votes(names, data["left"], data["right"], data["outcome"])
+    battles, points = counts.battles, counts.points
+    theta = maximum_likelihood(battles, points)
+
+    def interval() -> tuple[np.ndarray, np.ndarray]:
+        fit = maximum_likelihood(battles, points)
+        k = inverse_information(battles, fit)
+        return fit, sandwich_variances(k, score_variance(counts.wins, counts.ties, fit))
+
+    live = LiveStrengths.of(battles, points)
+    found = {
+        "count": best(lambda: PairCounts.from_votes(names, data["left"], data["right"], data["outcome"]), 3),
+        "point": best(lambda: maximum_likelihood(battles, points), 15),
+        "warm": best(lambda: maximum_likelihood(battles, points, theta), 15),
+        "one vote": best(lambda: live.after(0, 1, 1.0), 15),
+        "interval": best(interval, 9),
+        "table": best(lambda: rate(counts), 3),
+    }
+    _, variances = interval()
+    found["ratings"] = 1000 + POINTS_PER_UNIT * theta
+    found["widths"] = Z * POINTS_PER_UNIT * np.sqrt(variances)
+    found["counts"] = counts
+    found["theta"] = theta
+    return found
+
+
+def against(label: str, mine: float, theirs: float | None) -> None:
+    if theirs is not None:
+        print(f"  {label:<58}{theirs:10.4f}  {theirs / mine:9.1f} x")
+
+
+def same_ridge_widths(mine: dict[str, Any], ridge: float) -> np.ndarray:
+    counts, theta = mine["counts"], mine["theta"]
+    k = inverse_information(counts.battles, theta, ridge=ridge)
+    return Z * POINTS_PER_UNIT * np.sqrt(sandwich_variances(k, score_variance(counts.wins, counts.ties, theta)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--votes", type=int, default=1_000_000)
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--peer", help="interpreter of an environment with arena-rank")
+    parser.add_argument("--bootstraps", type=int, default=100, help="of FastChat's 100; fewer are scaled up")
+    parser.add_argument("--no-style", action="store_true")
+    options = parser.parse_args()
+    data = votes(options.votes, options.models)
+    names = [f"model-{i:04d}" for i in range(options.models)]
+    begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    mine = ours(data, names)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin) / 1024
+    print(f"{options.votes:,} votes x {options.models} models, one BLAS thread, seconds")
+    for key in ("count", "point", "warm", "one vote", "interval", "table"):
+        print(f"  ours: {key:<52}{mine[key]:10.5f}")
+    print(f"  ours: memory grown by counting and fitting, MB{grown:17.0f}")
+    elo = best(lambda: replay(data["left"], data["right"], SCORE[data["outcome"]], [1000.0] * options.models), 2)
+    print(f"  ours: Elo replay{'':<42}{elo:10.5f}")
+    compare(data, names, mine, elo, options)
+
+
+def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: float, options: Any) -> None:
+    x = None if options.no_style else features(data)
+    if peer := evalica(data, names):
+        against("evalica: point (kernel on indices) / kept counts", mine["point"], peer["point"])
+        against("evalica: point / from rows, counting included", mine["count"] + mine["point"], peer["point"])
+        against("evalica: point (public function, names) / from rows", mine["count"] + mine["point"], peer["public"])
+        against("evalica: Elo", elo, peer["elo"])
+        print(
+            f"  largest difference to evalica at 1e-13, points{np.abs(mine['ratings'] - peer['ratings']).max():17.2e}"
+        )
+    if peer := arena_rank(data, options.peer, x):
+        against("arena-rank: point / kept counts", mine["point"], peer["point"])
+        against("arena-rank: sandwich / kept counts", mine["interval"], peer["interval"])
+        from_rows = mine["count"] + mine["interval"]
+        against("arena-rank: sandwich / from rows", from_rows, peer["interval"] + peer["dataset"])
+        widths = np.array([peer["widths"][name] for name in names])
+        ridged = same_ridge_widths(mine, 1e-5 * mine["counts"].n_votes)
+        print(f"  largest width ratio - 1 to arena-rank, same ridge{np.abs(widths / ridged - 1).max():14.2e}")
+        print(f"  its default ridge narrows widths by up to{1 - (widths / mine['widths']).min():22.2%}")
+        print(f"  arena-rank: peak memory, MB{peer['peak_mb']:36.0f}")
+    if peer := fastchat(mine["counts"], options.bootstraps):
+        against("FastChat's procedure: point (fit alone) / kept counts", mine["point"], peer["point"])
+        unique = fastchat_unique_rows(data, names)
+        against("FastChat's procedure: point / from rows", mine["count"] + mine["point"], unique + peer["point"])
+        against(
+            f"FastChat's procedure: 100 bootstraps (from {options.bootstraps})", mine["interval"], peer.get("interval")
+        )
+    if x is not None:
+        compare_style(data, names, x, options.peer)
+
+
+def compare_style(data: dict[str, Any], names: list[str], x: np.ndarray, python: str | None) -> None:
+    columns = data["left"], data["right"], data["outcome"]
+    mine = best(lambda: rate_with_style(names, *columns, x, ridge=FASTCHAT_RIDGE), 3)
+    print(f"  ours: style control, rating and interval{'':<18}{mine:10.4f}")
+    if peer := arena_rank(data, python, x):
+        against("arena-rank: style control, rating and interval", mine, peer["style"])
+    if peer := fastchat_style(data, x):
+        against("FastChat's procedure: style control, fit alone", mine, peer[0])
+        raw = np.random.default_rng(1).poisson(5, (8, len(data["left"])))
+        prepared = best(lambda: style_features(raw[:4], raw[4:], "fastchat"), 2)
+        read = fastchat_metadata(raw)
+        against("FastChat's procedure: style control, features included", mine + prepared, peer[0] + read)
+        table = rate_with_style(names, *columns, x, ridge=FASTCHAT_RIDGE).table
+        gap = np.abs(np.array([row.rating for row in table.rows], dtype=float) - peer[1]).max()
+        print(f"  largest difference to FastChat's optimum, points{gap:15.2e}")
+
+
+if __name__ == "__main__":
+    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+        one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        os.execve(sys.executable, [sys.executable, "-m", "bench.ratings", *sys.argv[1:]], {**os.environ, **one})
+    main()
