@@ -109,6 +109,8 @@ MIN_FREE_BYTES = int(ENV("GYEORU_MIN_FREE_BYTES", str(200 * 1024**2)))
 # Open submissions per network a day and at once; peers drown without (docs/operations.md).
 SUBMISSIONS_OPEN = int(ENV("GYEORU_SUBMISSIONS_OPEN", "3"))
 SUBMISSIONS_WEEK = int(ENV("GYEORU_SUBMISSIONS_WEEK", "10"))
+# How many proxies of our own stand before the site: so many hops of X-Forwarded-For are believed.
+TRUSTED_PROXIES = int(ENV("GYEORU_TRUSTED_PROXIES", "1" if PRODUCTION else "0"))
 MAX_MODEL_BYTES = int(ENV("GYEORU_MAX_MODEL_BYTES", str(200 * 1024**3)))
 
 LANGUAGE_CODE = "ko"
@@ -145,6 +147,14 @@ if PRODUCTION:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+
+# Without EMAIL_HOST no mail is ever sent, and the pages say so.
+EMAIL_HOST = ENV("EMAIL_HOST", "")
+EMAIL_PORT = int(ENV("EMAIL_PORT", "25"))
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENV("EMAIL_HOST_USER", ""), ENV("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = ENV("EMAIL_USE_TLS", "") == "1"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV("DEFAULT_FROM_EMAIL", "gyeoru@localhost")
 
 LOGIN_URL = "/admin/login/"
 LOGGING = {

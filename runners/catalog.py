@@ -78,6 +78,9 @@ def register_revision(
         },
     )
     suffix = "".join(f"-{part}" for part in (dtype, backend if backend != "hf" else "") if part)
+    slug = f"{model.hub_id}@{model.sha[:8]}{suffix}"
+    if ModelRevision.objects.filter(slug=slug).exclude(commit_sha=model.sha).exists():
+        slug = f"{model.hub_id}@{model.sha}{suffix}"  # eight digits can be made to collide
     revision, _ = ModelRevision.objects.get_or_create(
         hub_id=model.hub_id,
         commit_sha=model.sha,
@@ -86,7 +89,7 @@ def register_revision(
         quantization="",
         defaults={
             "language_model": language_model,
-            "slug": f"{model.hub_id}@{model.sha[:8]}{suffix}",
+            "slug": slug,
             "has_chat_template": model.has_chat_template,
             "size_bytes": model.size,
         },

@@ -28,6 +28,7 @@ from runners.adapters.hub_model import (
 )
 
 __all__ = [
+    "FILES_LIMIT",
     "HubError",
     "HubModel",
     "carried",
@@ -103,7 +104,7 @@ def _facts(asked: str, info: Any) -> HubModel:
         size=sum(files.values()),
         weights=weights,
         n_parameters=getattr(safetensors, "total", None),
-        licence=licence if isinstance(licence, str) else ", ".join(map(str, licence)),
+        licence=(licence if isinstance(licence, str) else ", ".join(map(str, licence)))[:100],
         gated=bool(info.gated),
         has_chat_template=bool(template) or "chat_template.jinja" in files,
         files=tuple(sorted(files)),
