@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,9 +42,15 @@ def eta(run: EvaluationRun) -> Seconds | None:
 
 @dataclass(frozen=True)
 class Line:
-    """The queue at one moment, for every lane. Times are seconds from `at`."""
+    """The queue at one moment, for every lane. Times are seconds from `at`.
+
+    `runs`: waiting and running, in the order of the line; `fleet`: every worker that reported itself lately, alive or
+    not; `workers`: how many of them can be counted on, by lane.
+    """
 
     at: datetime
+    runs: Sequence[EvaluationRun]
+    fleet: Sequence[Worker]
     positions: Mapping[int, int]
     spans: Mapping[int, Seconds]
     workers: Mapping[str, int]
@@ -64,14 +70,13 @@ class Line:
         at = timezone.now()
         active = list(
             EvaluationRun.objects.filter(status__in=("queued", "running"))
-            .select_related("revision__endpoint")
+            .select_related("revision__endpoint", "revision__language_model", "suite")
             .order_by("-priority", "created_at", "id")
             .defer("log_tail", "environment", "attempts_log", "error_text")
         )
-        workers: dict[str, int] = defaultdict(int)
-        alive = Worker.objects.filter(heartbeat_at__gt=at - LIVE, is_draining=False)
-        for lane in alive.values_list("lane", flat=True):
-            workers[lane] += 1
+        fleet = list(Worker.objects.select_related("current_run").order_by("lane", "name"))
+        alive = [worker.lane for worker in fleet if worker.heartbeat_at > at - LIVE and not worker.is_draining]
+        workers = Counter(alive)
         pace = _Pace.of({run.suite_id for run in active})
         positions: dict[int, int] = {}
         spans: dict[int, Seconds] = {}
@@ -80,7 +85,7 @@ class Line:
             waiting = [run for run in runs if run.status == "queued"]
             positions |= {run.pk: place for place, run in enumerate(waiting, start=1)}
             spans |= _schedule([run for run in runs if run.status == "running"], waiting, workers[lane], pace, at)
-        return cls(at, positions, spans, dict(workers))
+        return cls(at, active, fleet, positions, spans, workers)
 
 
 @dataclass
@@ -132,9 +137,12 @@ class _Pace:
         return items * min(speeds), items * max(speeds)
 
     def left(self, run: EvaluationRun, at: datetime) -> Seconds:
-        """Seconds a running run still needs: by its own speed in a first attempt, else by earlier runs'."""
+        """Seconds a running run still needs: by its own speed in a first attempt, else by earlier runs'.
+
+        Unknown where its worker has been silent: the attempt may be lost.
+        """
         items = run.progress_total or self.items(run)
-        if items is None:
+        if items is None or run.heartbeat_at is None or run.heartbeat_at < at - LIVE:
             return UNKNOWN
         remaining = max(items - run.progress_done, 0)
         if run.attempt == 1 and run.progress_done and run.started_at:

@@ -52,3 +52,5 @@ def _forget() -> None:
         modules["leaderboard.ranking"]._cache.clear()
     if "leaderboard.views.boards" in modules:
         modules["leaderboard.views.boards"]._live.clear()
+    if "leaderboard.views.queue" in modules:
+        modules["leaderboard.views.queue"]._known.clear()

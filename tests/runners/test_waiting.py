@@ -144,3 +144,10 @@ def test_the_whole_line_takes_four_queries(suite: Suite, django_assert_num_queri
         factories.make_run(suite=suite, status="running")
     with django_assert_num_queries(4):
         waiting.Line.now()
+
+
+def test_a_run_whose_worker_is_silent_is_promised_nothing(suite: Suite) -> None:
+    _finished(suite, 100)
+    silent = timezone.now() - timedelta(minutes=2)
+    run = factories.make_run(suite=suite, status="running", heartbeat_at=silent)
+    assert waiting.eta(run) is None
