@@ -258,9 +258,7 @@ def known_order(
     return KnownOrder(total, ties, missing, {pair: Share(hits[pair], counts[pair]) for pair in order})
 
 
-def penalised(
-    score: float | None, korean: bool | None, rule: Penalty, *, exempt: bool = False
-) -> float | None:
+def penalised(score: float | None, korean: bool | None, rule: Penalty, *, exempt: bool = False) -> float | None:
     """A score under the language rule: untouched, its square root (KoMT-Bench), or 0 (LogicKor) if not
     Korean.
 

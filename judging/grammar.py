@@ -92,11 +92,7 @@ def said(text: str | None, keys: set[str], scale: Scale) -> Said | Unparsable:
     if not body:
         return Unparsable("empty")
     document = _json_text(body)
-    said = (
-        _said_in_text(body, "score" in keys, scale)
-        if document is None
-        else _said_in_json(document, keys, scale)
-    )
+    said = _said_in_text(body, "score" in keys, scale) if document is None else _said_in_json(document, keys, scale)
     if isinstance(said, Unparsable):
         return _explained(said, body)
     if language.refuses(said.explanation):

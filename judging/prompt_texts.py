@@ -128,9 +128,7 @@ KOREAN = Words(
 )
 
 ENGLISH = Words(
-    single=(
-        "You are a judge who grades a language model's answer. Assess the one answer to the question below."
-    ),
+    single=("You are a judge who grades a language model's answer. Assess the one answer to the question below."),
     pair=(
         "You are a judge who compares language models. Decide which of answer A and answer B to the same "
         "question is better."

@@ -105,9 +105,7 @@ def _weights(questions: int, resamples: int, seed: int) -> Floats:
     """How often each question is drawn: the plain sample first, then `resamples` draws with replacement."""
     if not questions:
         return np.ones((1, 0))
-    draws = np.random.default_rng(seed).multinomial(
-        questions, np.full(questions, 1 / questions), size=resamples
-    )
+    draws = np.random.default_rng(seed).multinomial(questions, np.full(questions, 1 / questions), size=resamples)
     return np.vstack([np.ones(questions), draws])
 
 
@@ -138,18 +136,14 @@ class _Table:
         return Mean(float(values[0]), float(low), float(high), n, failed)
 
 
-def _board_row(
-    table: _Table, cells: Mapping[tuple[str, int], int], aggregate: Aggregate, questions: int
-) -> MultiTurn:
+def _board_row(table: _Table, cells: Mapping[tuple[str, int], int], aggregate: Aggregate, questions: int) -> MultiTurn:
     by_turn: dict[int, list[int]] = {}
     by_category: dict[str, list[int]] = {}
     for (category, turn), column in cells.items():
         by_turn.setdefault(turn, []).append(column)
         by_category.setdefault(category, []).append(column)
     everything = list(cells.values())
-    groups = {"turns": list(by_turn.values()), "categories": list(by_category.values())}.get(
-        aggregate, [everything]
-    )
+    groups = {"turns": list(by_turn.values()), "categories": list(by_category.values())}.get(aggregate, [everything])
     if everything:
         overall = table.mean(everything, _mean_of_means([table.means(columns) for columns in groups]))
     else:

@@ -128,9 +128,7 @@ def parse_five(text: str | None) -> Verdict | Unparsable:
     return _verdict(text, labels, labels)
 
 
-def parse_two_scores(
-    text: str | None, scale: Scale = ONE_TO_TEN, tie_delta: float = 0.1
-) -> Verdict | Unparsable:
+def parse_two_scores(text: str | None, scale: Scale = ONE_TO_TEN, tie_delta: float = 0.1) -> Verdict | Unparsable:
     """Two ratings, A's first: `[[8, 6.5]]` or `{"score_a": 8, "score_b": 6.5, "reason": …}`.
 
     A difference of at most `tie_delta` is a tie (MT-Bench: 0.1).

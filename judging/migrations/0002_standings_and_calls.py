@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='judge',
             name='baseline',
-            field=models.ForeignKey(blank=True, help_text='whom pairs are judged against', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='runners.modelrevision'),
+            field=models.ForeignKey(blank=True, help_text='pairs are judged against it', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='runners.modelrevision'),
         ),
         migrations.AddField(
             model_name='judge',

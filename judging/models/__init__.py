@@ -4,4 +4,4 @@ from judging.models.judges import Budget, Judge, Judgment
 from judging.models.questions import Answer, Question, QuestionSet
 from judging.models.standings import JudgedRun, JudgeTrial
 
-__all__ = ["Answer", "Budget", "JudgeTrial", "JudgedRun", "Judge", "Judgment", "Question", "QuestionSet"]
+__all__ = ["Answer", "Budget", "Judge", "JudgeTrial", "JudgedRun", "Judgment", "Question", "QuestionSet"]

@@ -41,7 +41,7 @@ class Judge(models.Model):
         null=True, blank=True, help_text="judgments of the same answer; as the question set says where empty"
     )
     baseline = models.ForeignKey(
-        ModelRevision, models.PROTECT, null=True, blank=True, related_name="+", help_text="whom pairs are judged against"
+        ModelRevision, models.PROTECT, null=True, blank=True, related_name="+", help_text="pairs are judged against it"
     )
     question_sets = models.JSONField(default=list, help_text="slugs of the sets it judges; empty: every set")
     is_active = models.BooleanField(default=True)
