@@ -38,8 +38,9 @@ def requests_of(n: int) -> list[Request]:
 
 
 def ours(url: str, concurrency: int) -> Callable[[list[Request]], list[str]]:
+    from runners.child.answers import AnswerLog
     from runners.child.api import load
-    from runners.child.storing import AnswerLog, StoringLM
+    from runners.child.storing import StoringLM
     from runners.reports import ModelSpec, RunSpec
 
     model = ModelSpec("api", "bench", base_url=url, served_name="fake-model")

@@ -21,12 +21,12 @@ from typing import Any
 
 from lm_eval.api.model import LM
 
+from runners.child.answers import Meta
 from runners.child.backends import Loaded
 from runners.child.calling import RETRIES, Breaker, CallFailed, Endpoint
 from runners.child.errors import ChildError
 from runners.child.likelihoods import Scorer
 from runners.child.markers import FAILED
-from runners.child.storing import Meta
 from runners.reports import RunSpec
 
 DEFAULT_MAX_TOKENS = 256

@@ -39,13 +39,15 @@ REMEDIES: dict[str, str] = {
 
 
 class CallFailed(Exception):
-    """One request got no answer. `kind`: an ErrorKind of the endpoint, or "bad_request" where only this one
-    is bad.
+    """One request got no answer. `kind`: an ErrorKind of the endpoint, or "bad_request" where only this one is bad.
+
+    `retry_after`: seconds that the server asks to wait. `final`: another try cannot help, whatever the kind.
     """
 
-    def __init__(self, kind: str, text: str, retry_after: float | None = None) -> None:
+    def __init__(self, kind: str, text: str, *, retry_after: float | None = None, final: bool = False) -> None:
         super().__init__(text)
         self.kind, self.text, self.retry_after = kind, text, retry_after
+        self.final = final or kind not in RETRIED
 
 
 class Endpoint:
@@ -71,7 +73,7 @@ class Endpoint:
             try:
                 return self._once(path, body)
             except CallFailed as error:
-                if error.kind not in RETRIED or attempt == retries or self.stopped.is_set():
+                if error.final or attempt == retries or self.stopped.is_set():
                     raise
                 self._hold_back(attempt, error)
         raise AssertionError("unreachable")
@@ -119,9 +121,8 @@ class Endpoint:
         kinds: dict[int, str] = {401: "auth", 403: "auth", 404: "model_not_found", 408: "endpoint_slow"}
         kind = "endpoint_error" if status >= 500 else kinds.get(status, "bad_request")
         if status == 429:
-            spent = "insufficient_quota" in text
-            after = error.response.headers.get("retry-after", "")
-            return CallFailed("bad_request" if spent else "rate_limited", text, _seconds(after))
+            after = _seconds(error.response.headers.get("retry-after", ""))
+            return CallFailed("rate_limited", text, retry_after=after, final="insufficient_quota" in text)
         return CallFailed(kind, text)
 
     def _clean(self, text: str) -> str:

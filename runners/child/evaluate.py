@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runners.child import backends, environment, fastpath, samples
+from runners.child.answers import AnswerLog, Meta
 from runners.child.errors import ChildError, disk_full, is_disk_full
 from runners.child.loading import LoadedTask
 from runners.child.markers import FAILED
-from runners.child.storing import AnswerLog, Meta, StoringLM
+from runners.child.storing import StoringLM
 from runners.reports import Event, Metric, RunSpec, SampleReport, TaskReport, TaskSpec
 
 
@@ -46,7 +47,9 @@ class Child:
         workdir = Path(spec.workdir)
         backends.check(spec)
         fastpath.install()
-        tasks = [self._task(task) for task in spec.tasks]
+        tasks, unreadable = self._tasks(spec)
+        if not tasks and unreadable is not None:
+            raise unreadable
         loaded = self._model(spec)
         self._tell_environment(spec, loaded)
         log = AnswerLog(workdir / "answers.sqlite3")
@@ -61,6 +64,8 @@ class Child:
             self._tell_environment(spec, loaded)
         finally:
             log.close()
+        if unreadable is not None:
+            raise unreadable
 
     def _tell_environment(self, spec: RunSpec, loaded: backends.Loaded) -> None:
         data = {**_settings(spec), **environment.describe(), **loaded.environment}
@@ -71,9 +76,18 @@ class Child:
             self._loaded.close()
             self._loaded = None
 
-    def _task(self, spec: TaskSpec) -> LoadedTask:
-        self.emit(Event("loading", task=spec.name, message=f"reading {spec.name}"))
-        return self.load_task(spec)
+    def _tasks(self, spec: RunSpec) -> tuple[list[LoadedTask], ChildError | None]:
+        """The tasks whose items can be read, and what was wrong with the first that can't: it ends the run, but
+        only after the others have been published.
+        """
+        tasks, first = [], None
+        for task in spec.tasks:
+            self.emit(Event("loading", task=task.name, message=f"reading {task.name}"))
+            try:
+                tasks.append(self.load_task(task))
+            except ChildError as error:
+                first = first or error
+        return tasks, first
 
     def _model(self, spec: RunSpec) -> backends.Loaded:
         wanted = json.dumps([spec.model.to_json(), spec.seed, spec.batch_size, spec.max_length, spec.max_concurrency])
@@ -99,7 +113,8 @@ class Child:
 
         model = StoringLM(loaded.models[task.spec.mode], log, chunk=loaded.chunk, progress=progress)
         model.begin(_namespace(spec, loaded, task))
-        result = harness(spec, task, model, templated=loaded.templated[task.spec.mode])
+        with fastpath.rare_collections():
+            result = harness(spec, task, model, templated=loaded.templated[task.spec.mode])
         rows = samples.first_filter(result["samples"][name])
         reports = list(_samples(task, rows, model))
         metrics = samples.metrics_of(result["results"][name], task.more(rows))
@@ -115,6 +130,7 @@ def harness(spec: RunSpec, task: LoadedTask, model: Any, *, templated: bool) -> 
     random.seed(spec.seed)
     np.random.seed(spec.seed)
     task.task.set_fewshot_seed(seed=spec.seed)
+    fastpath.prepare(task.task)
     leave_failed_out(task.task)
     result: dict[str, Any] = evaluate(
         lm=model,

@@ -22,8 +22,19 @@ GPU_BATCH = 16
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".npy", ".npz", ".joblib")
 CONFIG_MOST = 2 << 20
 ARGUMENTS = frozenset(
-    "add_bos_token prefix_token_id parallelize max_memory_per_gpu device softmax_dtype attn_implementation "
-    "enable_thinking think_end_token truncation logits_cache".split()
+    [
+        "add_bos_token",
+        "prefix_token_id",
+        "parallelize",
+        "max_memory_per_gpu",
+        "device",
+        "softmax_dtype",
+        "attn_implementation",
+        "enable_thinking",
+        "think_end_token",
+        "truncation",
+        "logits_cache",
+    ]
 )
 
 

@@ -7,9 +7,9 @@ import math
 import numbers
 from typing import Any
 
+from runners.child.answers import Meta
 from runners.child.loading import LoadedTask
 from runners.child.markers import FAILED
-from runners.child.storing import Meta
 from runners.reports import Metric, SampleReport, SampleStatus
 
 NOT_FOUND = ("", "[invalid]")

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from runners.child import hf
+from runners.child.answers import AnswerLog
 from runners.child.errors import ChildError
 from runners.child.evaluate import Child
 from runners.child.loading import LoadedTask
-from runners.child.storing import AnswerLog, StoringLM
+from runners.child.storing import StoringLM
 from runners.reports import DatasetSpec, ModelSpec, TaskReport, TaskSpec
 from tests.runners.child import tiny
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from runners.child.answers import AnswerLog
 from runners.child.errors import Cancelled, ChildError
 from runners.child.markers import FAILED
-from runners.child.storing import COMMIT_EVERY, AnswerLog, StoringLM
+from runners.child.storing import COMMIT_EVERY, StoringLM
 
 
 @dataclass
