@@ -15,13 +15,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat, Greatest
 from django.utils import timezone
 
 from runners.models import EvaluationRun, Generation, ModelRevision, Suite
 
 LOG_TAIL = 20_000
+# The states in which an attempt may hold a run by its token: being answered, being judged.
+HOLDING = ("running", "judging")
 
 
 class AlreadyActive(Exception):
@@ -94,11 +96,16 @@ def request(
 
 def claim(run_id: int, worker: str) -> Claim | None:
     """Takes a waiting run for this worker; None where another was first, it is not due, or it waits no more."""
+    return take(run_id, worker, waiting="queued", status="running")
+
+
+def take(run_id: int, worker: str, *, waiting: str, status: str) -> Claim | None:
+    """A new attempt at a run in state `waiting` that nobody holds, now in state `status`."""
     now, token = timezone.now(), secrets.token_hex(16)
     taken = EvaluationRun.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=now), pk=run_id, status="queued", cancel_requested_at=None
+        Q(not_before=None) | Q(not_before__lte=now), pk=run_id, status=waiting, token="", cancel_requested_at=None
     ).update(
-        status="running",
+        status=status,
         attempt=F("attempt") + 1,
         token=token,
         worker=worker,
@@ -118,7 +125,7 @@ def claim(run_id: int, worker: str) -> Claim | None:
 
 def held(claim: Claim) -> QuerySet[EvaluationRun]:
     """The row this attempt still holds, or nothing: the condition of every write below."""
-    return EvaluationRun.objects.filter(pk=claim.run_id, token=claim.token, status="running")
+    return EvaluationRun.objects.filter(pk=claim.run_id, token=claim.token, status__in=HOLDING)
 
 
 def beat(claim: Claim, *, done: int | None = None, total: int | None = None, stage: str = "", log: str = "") -> bool:
@@ -177,7 +184,7 @@ def release(claim: Claim, why: str) -> bool:
     """Gives the run back unharmed (a worker is drained or stopped): the attempt does not count."""
     return bool(
         held(claim).update(
-            status="queued",
+            status=Case(When(status="judging", then=Value("judging")), default=Value("queued")),
             token="",
             lease_until=None,
             hinted_at=None,
@@ -187,24 +194,31 @@ def release(claim: Claim, why: str) -> bool:
     )
 
 
+# A finished run that was being judged again stays finished, with the judgments it has.
+_STOPPED = Case(When(status="judging", finished_at__isnull=False, then=Value("finished")), default=Value("cancelled"))
+
+
 def cancelled(claim: Claim) -> bool:
     """The attempt stopped because it was asked to."""
+    now = timezone.now()
     return bool(
-        held(claim).update(status="cancelled", finished_at=timezone.now(), token="", lease_until=None, stage="")
+        held(claim).update(
+            status=_STOPPED, finished_at=Coalesce("finished_at", now), token="", lease_until=None, stage=""
+        )
     )
 
 
 def cancel(run: EvaluationRun, by: str) -> EvaluationRun:
     """Stops a run: at once when it waits, within a heartbeat when it runs. Raises NotActive when it has ended."""
     now = timezone.now()
-    waiting = EvaluationRun.objects.filter(pk=run.pk, status__in=("queued", "judging")).update(
-        status="cancelled",
+    waiting = EvaluationRun.objects.filter(pk=run.pk, status__in=("queued", "judging"), token="").update(
+        status=_STOPPED,
         cancel_requested_at=now,
-        finished_at=now,
+        finished_at=Coalesce("finished_at", now),
         reason=Concat("reason", Value(f"\n취소: {by}")),
     )
     if not waiting:
-        asked = EvaluationRun.objects.filter(pk=run.pk, status="running").update(cancel_requested_at=now)
+        asked = EvaluationRun.objects.filter(pk=run.pk, status__in=HOLDING).update(cancel_requested_at=now)
         if not asked:
             run.refresh_from_db()
             raise NotActive(run)
@@ -223,7 +237,7 @@ def reconcile(now: datetime | None = None) -> list[EvaluationRun]:
     An attempt whose lease ran out goes back in line, or ends as failed (poison) after the last attempt.
     """
     now = now or timezone.now()
-    for run in EvaluationRun.objects.filter(status="running", lease_until__lt=now):
+    for run in EvaluationRun.objects.filter(status__in=HOLDING, lease_until__lt=now):
         silence = f"The worker {run.worker} gave no sign of life for {settings.LEASE_SECONDS:.0f} s."
         _abandon(run, silence, Q(lease_until__lt=now))
     return list(
@@ -235,13 +249,13 @@ def reconcile(now: datetime | None = None) -> list[EvaluationRun]:
 
 def abandoned_by(worker: str, text: str) -> None:
     """The process that ran this worker's run is known to be dead: no need to wait for the lease."""
-    for run in EvaluationRun.objects.filter(status="running", worker=worker):
+    for run in EvaluationRun.objects.filter(status__in=HOLDING, worker=worker).exclude(token=""):
         _abandon(run, text, Q())
 
 
 def hinted(run_ids: list[int]) -> None:
     """Remembers that these runs' hints reached the queue."""
-    EvaluationRun.objects.filter(pk__in=run_ids, status="queued").update(hinted_at=timezone.now())
+    EvaluationRun.objects.filter(pk__in=run_ids, status__in=("queued", "judging")).update(hinted_at=timezone.now())
 
 
 def touch(name: str) -> None:
@@ -253,9 +267,9 @@ def touch(name: str) -> None:
 
 def _abandon(run: EvaluationRun, text: str, still: Q) -> None:
     """Ends the attempt that `run` shows, if it is `still` so, without waiting for anybody."""
-    gone = EvaluationRun.objects.filter(still, pk=run.pk, token=run.token, status="running")
+    gone = EvaluationRun.objects.filter(still, pk=run.pk, token=run.token, status__in=HOLDING)
     if run.cancel_requested_at is not None:
-        gone.update(status="cancelled", finished_at=timezone.now(), token="", lease_until=None)
+        gone.update(status=_STOPPED, finished_at=Coalesce("finished_at", timezone.now()), token="", lease_until=None)
         return
     ended = run.attempt >= settings.MAX_ATTEMPTS
     with transaction.atomic():
@@ -275,8 +289,11 @@ def _ending(
         "kind": kind,
         "text": text[:500],
     }
+    judged = run.status == "judging"
+    # What was finished before it was judged again stays finished; error_kind says how the new judging ended.
+    last = "finished" if judged and run.finished_at is not None else "failed"
     values: dict[str, Any] = {
-        "status": "failed" if ended else "queued",
+        "status": last if ended else "judging" if judged else "queued",
         "token": "",
         "lease_until": None,
         "hinted_at": None,
@@ -288,7 +305,7 @@ def _ending(
     if log:
         values["log_tail"] = log[-LOG_TAIL:]
     if ended:
-        values["finished_at"] = now
+        values["finished_at"] = run.finished_at or now
     else:
         wait = 5.0 * 4 ** max(run.attempt - 1, 0) if pause is None else pause
         values["not_before"] = now + timedelta(seconds=wait)

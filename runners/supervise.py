@@ -19,6 +19,7 @@ from django.db import OperationalError
 
 from runners import record, runs, specify
 from runners.adapters.harness import Child
+from runners.logs import for_the_public
 from runners.models import EvaluationRun, Task
 from runners.reports import Event, TaskReport
 
@@ -66,6 +67,38 @@ class Attempt:
     moved_at: float = field(default_factory=time.monotonic)
 
 
+# How a suite of a kind is run where it is not by the evaluation child; other floors put theirs in when they start.
+# An executor ends the run itself (finished, or to its judges), calls its pulse at least every second, and lets what
+# the pulse raises pass.
+Executor = Callable[["Attempt", "Pulse"], None]
+EXECUTORS: dict[str, Executor] = {}
+
+
+@dataclass
+class Pulse:
+    """The heartbeat of an attempt that runs in this process; also who asks whether it must stop."""
+
+    attempt: Attempt
+    on_beat: Callable[[Attempt], None] | None = None
+    draining: Callable[[], bool] = lambda: False
+
+    def __call__(self, done: int, total: int | None, stage: str) -> None:
+        """Beats when it is due. Raises Lost, Cancelled or Drained."""
+        attempt, now = self.attempt, time.monotonic()
+        attempt.done, attempt.total, attempt.stage, attempt.loaded = done, total, stage, True
+        if now - attempt.last_beat < settings.BEAT_SECONDS:
+            return
+        attempt.last_beat = now
+        if not _beat(attempt, ""):
+            raise Lost("another attempt has taken over")
+        if self.on_beat is not None:
+            self.on_beat(attempt)
+        if runs.cancel_requested(attempt.claim):
+            raise Cancelled("asked to stop")
+        if self.draining():
+            raise Drained("the worker was asked to leave; the run waits for the next one")
+
+
 def execute(
     run_id: int,
     *,
@@ -82,9 +115,15 @@ def execute(
     if claim is None:
         return False
     child: Child | None = None
-    try:
+
+    def work() -> None:
+        nonlocal child
         run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=run_id)
         _check_disk()
+        if executor := EXECUTORS.get(run.suite.kind):
+            attempt = Attempt(claim, run, {})
+            executor(attempt, Pulse(attempt, on_beat, draining))
+            return
         spec = specify.run_spec(run, claim.attempt)
         attempt = Attempt(claim, run, {task.name: task for task in specify.open_tasks(run)})
         if spec.tasks:
@@ -93,21 +132,30 @@ def execute(
             _watch(attempt, child, on_beat, draining)
         runs.finish(claim)
         shutil.rmtree(run.workdir, ignore_errors=True)
+
+    try:
+        conclude(claim, work, lambda: _log_of(child))
+    finally:
+        if child is not None and child.process.poll() is None:
+            child.stop()
+    return True
+
+
+def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], str] = lambda: "") -> None:
+    """Does the work of an attempt and writes down how it ended, where it did not end well."""
+    try:
+        work()
     except Lost as stop:
-        log.warning("run %s attempt %s: %s", run_id, claim.attempt, stop)
+        log.warning("run %s attempt %s: %s", claim.run_id, claim.attempt, stop)
     except Cancelled:
         runs.cancelled(claim)
     except Drained as stop:
         runs.release(claim, str(stop))
     except (Failure, specify.CannotRun) as failure:
-        runs.fail(claim, failure.kind, failure.message, permanent=failure.permanent, log=_log_of(child))
+        runs.fail(claim, failure.kind, failure.message, permanent=failure.permanent, log=log_of())
     except Exception as error:
-        log.exception("run %s attempt %s broke", run_id, claim.attempt)
-        runs.fail(claim, "internal", f"{type(error).__name__}: {error}", permanent=False, log=_log_of(child))
-    finally:
-        if child is not None and child.process.poll() is None:
-            child.stop()
-    return True
+        log.exception("run %s attempt %s broke", claim.run_id, claim.attempt)
+        runs.fail(claim, "internal", f"{type(error).__name__}: {error}", permanent=False, log=log_of())
 
 
 def _watch(
@@ -121,7 +169,7 @@ def _watch(
         if now - attempt.last_beat < settings.BEAT_SECONDS:
             continue
         attempt.last_beat = now
-        if not _beat(attempt, child):
+        if not _beat(attempt, child.log):
             child.kill()
             raise Lost("another attempt has taken over")
         if on_beat is not None:
@@ -140,10 +188,10 @@ def _watch(
         raise _death(child)
 
 
-def _beat(attempt: Attempt, child: Child) -> bool:
+def _beat(attempt: Attempt, text: str) -> bool:
     """A heartbeat that outlives a database that is away for less than the lease."""
     try:
-        return runs.beat(attempt.claim, done=attempt.done, total=attempt.total, stage=attempt.stage, log=child.log)
+        return runs.beat(attempt.claim, done=attempt.done, total=attempt.total, stage=attempt.stage, log=text)
     except OperationalError:
         log.warning("heartbeat of run %s could not be written; trying again", attempt.claim.run_id)
         return True
