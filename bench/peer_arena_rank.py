@@ -41,6 +41,7 @@ def main(file: str, rounds: int) -> None:
         interval = found["point"] + time.perf_counter() - begin
         found["interval"] = min(found.get("interval", np.inf), interval)
     widths = np.asarray(result["rating_upper"] - result["ratings"])
+    found["ratings"] = dict(zip(result["competitors"], np.asarray(result["ratings"]).tolist(), strict=True))
     found["widths"] = dict(zip(result["competitors"], widths.tolist(), strict=True))
     if "features" in votes:
         found.update(style(votes, names))

@@ -93,8 +93,7 @@ def against(label: str, mine: float, theirs: float | None) -> None:
         print(f"  {label:<58}{theirs:10.4f}  {theirs / mine:9.1f} x")
 
 
-def same_ridge_widths(mine: dict[str, Any], ridge: float) -> np.ndarray:
-    counts, theta = mine["counts"], mine["theta"]
+def same_ridge_widths(counts: PairCounts, theta: np.ndarray, ridge: float) -> np.ndarray:
     k = inverse_information(counts.battles, theta, ridge=ridge)
     return Z * POINTS_PER_UNIT * np.sqrt(sandwich_variances(k, score_variance(counts.wins, counts.ties, theta)))
 
@@ -134,20 +133,29 @@ def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: f
     if peer := arena_rank(data, options.peer, x):
         against("arena-rank: point / kept counts", mine["point"], peer["point"])
         against("arena-rank: sandwich / kept counts", mine["interval"], peer["interval"])
+        # Neither peer keeps counts: with every new vote it starts from all rows again, where we start from the counts.
+        against("arena-rank: a refit with intervals", mine["interval"], peer["interval"] + peer["dataset"])
         from_rows = mine["count"] + mine["interval"]
         against("arena-rank: sandwich / from rows", from_rows, peer["interval"] + peer["dataset"])
         widths = np.array([peer["widths"][name] for name in names])
-        ridged = same_ridge_widths(mine, 1e-5 * mine["counts"].n_votes)
-        print(f"  largest width ratio - 1 to arena-rank, same ridge{np.abs(widths / ridged - 1).max():14.2e}")
+        theirs = (np.array([peer["ratings"][name] for name in names]) - 1000) / POINTS_PER_UNIT
+        ridge = 1e-5 * mine["counts"].n_votes
+        for where, theta in (("our ratings", mine["theta"]), ("its ratings", theirs)):
+            ridged = same_ridge_widths(mine["counts"], theta, ridge)
+            gap = np.abs(widths / ridged - 1).max()
+            print(f"  largest width ratio - 1 to arena-rank, same ridge, at {where}{gap:11.2e}")
+        off = POINTS_PER_UNIT * np.abs(theirs - mine["theta"]).max()
+        print(f"  its largest distance from the optimum, points{off:18.3f}")
         print(f"  its default ridge narrows widths by up to{1 - (widths / mine['widths']).min():22.2%}")
         print(f"  arena-rank: peak memory, MB{peer['peak_mb']:36.0f}")
     if peer := fastchat(mine["counts"], options.bootstraps):
         against("FastChat's procedure: point (fit alone) / kept counts", mine["point"], peer["point"])
         unique = fastchat_unique_rows(data, names)
         against("FastChat's procedure: point / from rows", mine["count"] + mine["point"], unique + peer["point"])
-        against(
-            f"FastChat's procedure: 100 bootstraps (from {options.bootstraps})", mine["interval"], peer.get("interval")
-        )
+        if interval := peer.get("interval"):
+            label = f"FastChat's procedure: 100 bootstraps (from {options.bootstraps})"
+            against(label, mine["interval"], interval)
+            against("FastChat's procedure: a refit with intervals", mine["interval"], unique + interval)
     if x is not None:
         compare_style(data, names, x, options.peer)
 
