@@ -66,12 +66,15 @@ class Endpoint:
         self._resume_at = 0.0
         self.stopped = threading.Event()
 
-    def post(self, path: str, body: dict[str, Any], retries: int = RETRIES) -> dict[str, Any]:
-        """The endpoint's JSON object. Raises CallFailed after at most `retries` further tries."""
+    def post(self, path: str, body: dict[str, Any], retries: int = RETRIES, *, key: str = "") -> dict[str, Any]:
+        """The endpoint's JSON object. Raises CallFailed after at most `retries` further tries.
+
+        `key` goes along as Idempotency-Key, for servers and proxies that tell repeated requests apart.
+        """
         for attempt in range(retries + 1):
             self._wait(self._resume_at - time.monotonic())
             try:
-                return self._once(path, body)
+                return self._once(path, body, key)
             except CallFailed as error:
                 if error.final or attempt == retries or self.stopped.is_set():
                     raise
@@ -95,10 +98,11 @@ class Endpoint:
         if self.stopped.is_set():
             raise CallFailed("endpoint_down", "the run was stopped")
 
-    def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _once(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         try:
             # The raw response: the SDK's own models of an answer cost more than the request.
-            response = self._client.post(path, cast_to=httpx2.Response, body=body)
+            options: Any = {"headers": {"Idempotency-Key": key}} if key else {}
+            response = self._client.post(path, cast_to=httpx2.Response, body=body, options=options)
             raw = response.content
         except openai.APITimeoutError as error:
             raise CallFailed("endpoint_slow", "no answer in time") from error

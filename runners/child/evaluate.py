@@ -19,6 +19,7 @@ from runners.child.errors import ChildError, disk_full, is_disk_full
 from runners.child.loading import LoadedTask
 from runners.child.markers import FAILED
 from runners.child.storing import StoringLM
+from runners.child.tables import DatasetError
 from runners.reports import Event, Metric, RunSpec, SampleReport, TaskReport, TaskSpec
 
 
@@ -76,16 +77,17 @@ class Child:
             self._loaded.close()
             self._loaded = None
 
-    def _tasks(self, spec: RunSpec) -> tuple[list[LoadedTask], ChildError | None]:
+    def _tasks(self, spec: RunSpec) -> tuple[list[LoadedTask], Exception | None]:
         """The tasks whose items can be read, and what was wrong with the first that can't: it ends the run, but
         only after the others have been published.
         """
-        tasks, first = [], None
+        tasks: list[LoadedTask] = []
+        first: Exception | None = None
         for task in spec.tasks:
             self.emit(Event("loading", task=task.name, message=f"reading {task.name}"))
             try:
                 tasks.append(self.load_task(task))
-            except ChildError as error:
+            except (ChildError, DatasetError) as error:
                 first = first or error
         return tasks, first
 

@@ -56,6 +56,12 @@ def options_of(text: str) -> list[tuple[str, str]]:
     return block[::-1]
 
 
+@lru_cache(64)
+def labelled(text: str) -> dict[str, str]:
+    """The option under each label."""
+    return dict(options_of(text))
+
+
 def draw(seed: int, *parts: object) -> float:
     """A number in (0, 1) that the seed and the parts decide."""
     digest = hashlib.blake2b("\0".join([str(seed), *map(str, parts)]).encode(), digest_size=8).digest()
@@ -90,7 +96,11 @@ class Player(LM):  # type: ignore[misc]
         return "A"
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        return [(self.score(last_turn(r.args[0]), r.args[1].strip(), r.idx), False) for r in requests]
+        return [(self._likelihood(last_turn(r.args[0]), r.args[1].strip(), r.idx), False) for r in requests]
+
+    def _likelihood(self, text: str, continuation: str, index: int) -> float:
+        # A letter stands for the option that the prompt lists under it.
+        return self.score(text, labelled(text).get(continuation, continuation), index)
 
     def generate_until(self, requests: list[Any]) -> list[str]:
         return [self.reply(last_turn(request.args[0])) for request in requests]

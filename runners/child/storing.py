@@ -82,7 +82,7 @@ class StoringLM:
     def add_partial(self, kind: str, args: Iterable[Any], value: Any, meta: Meta | None = None) -> None:
         """lm-eval's cache hook: one answer has come. `meta` is our own models' addition."""
         try:
-            key = self._keys[args]  # type: ignore[index]
+            key = self._keys[args]
         except (KeyError, TypeError):
             key = key_of(kind, args)
         with self._lock:

@@ -93,6 +93,12 @@ def test_ngram_gives_probabilities_that_sum_to_at_most_one() -> None:
     assert total <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("name", sorted(PLAYERS))
+def test_a_letter_is_scored_as_the_option_under_it(name: str) -> None:
+    player = PLAYERS[name](3)
+    assert likelihoods(player, PROMPT, list("ABCD")) == likelihoods(player, PROMPT, ["부산", "서울", "대구", "광주"])
+
+
 def test_an_unknown_player_is_named_with_those_that_exist(tmp_path: Any) -> None:
     with pytest.raises(ChildError, match="reference/ngram"):
         load(RunSpec(1, 1, str(tmp_path), ModelSpec("reference", "reference/genius"), []))
