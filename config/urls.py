@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("", include("leaderboard.api.urls")),
 ]
 urlpatterns += i18n_patterns(
     path("", include("leaderboard.urls")),

@@ -1,0 +1,93 @@
+"""/metrics: the state of the queue for Prometheus, read from the database at every scrape.
+
+Nothing is counted in memory, so every web process says the same and a restart loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from leaderboard import boards
+from leaderboard.api import schemas as s
+from leaderboard.api import state
+from leaderboard.api.registry import endpoint
+from runners.models import EvaluationRun, TaskResult
+
+
+class Queue(Collector):
+    """Five queries a scrape."""
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        now = state.read()
+        yield _by_status()
+        waiting = GaugeMetricFamily("gyeoru_oldest_waiting_seconds", "Age of the oldest waiting run.", labels=["lane"])
+        alive = GaugeMetricFamily("gyeoru_workers", "Workers alive and taking runs.", labels=["lane"])
+        for lane in now.lanes:
+            waiting.add_metric([lane.lane], lane.oldest_waiting_seconds or 0.0)
+            alive.add_metric([lane.lane], lane.workers)
+        yield waiting
+        yield alive
+        beats = GaugeMetricFamily(
+            "gyeoru_worker_heartbeat_age_seconds", "Since a worker's last sign of life.", labels=["worker", "lane"]
+        )
+        for worker in now.workers:
+            beats.add_metric([worker.name, worker.lane], state.age(worker, now.at))
+        yield beats
+        if now.reconciler_age is not None:
+            name = "gyeoru_reconciler_heartbeat_age_seconds"
+            yield GaugeMetricFamily(name, "Since the reconciler's last sign of life.", now.reconciler_age)
+        yield from _items()
+        yield GaugeMetricFamily("gyeoru_boards_generation", "Grows whenever a board changes.", boards.generation())
+
+
+def _by_status() -> Metric:
+    family = GaugeMetricFamily("gyeoru_runs", "Runs by status and lane.", labels=["status", "lane"])
+    rows = EvaluationRun.objects.order_by("status", "lane").values_list("status", "lane").annotate(n=Count("pk"))
+    for status, lane, n in rows:
+        family.add_metric([status, lane], n)
+    return family
+
+
+def _items() -> Iterable[Metric]:
+    """What has been published for good, and what running attempts have answered so far (and may answer again)."""
+    total = TaskResult.objects.filter(run__is_imported=False).aggregate(
+        items=Sum("n_docs"), failed=Sum("n_failed"), tokens=Sum("completion_tokens")
+    )
+    yield CounterMetricFamily("gyeoru_items", "Items of published tasks.", total["items"] or 0)
+    yield CounterMetricFamily("gyeoru_items_failed", "Items whose request failed.", total["failed"] or 0)
+    yield CounterMetricFamily("gyeoru_completion_tokens", "Tokens that models wrote.", total["tokens"] or 0)
+    running = EvaluationRun.objects.filter(status="running").aggregate(done=Sum("progress_done"))
+    yield GaugeMetricFamily("gyeoru_running_items_done", "Items answered by running attempts.", running["done"] or 0)
+
+
+@endpoint(
+    path="/metrics",
+    route="metrics",
+    name="metrics",
+    summary=gettext_lazy("Metrics"),
+    description=gettext_lazy("Runs by state and lane, waiting ages, workers, items done; Prometheus text."),
+    response=s.text(),
+    example='gyeoru_runs{lane="eval",status="queued"} 1.0\n',
+    trial="/metrics",
+    statuses=(),
+    content_type="text/plain",
+    is_live=True,
+    is_strict=False,
+)
+def metrics(request: HttpRequest) -> HttpResponse:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Queue())
+    response = HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    response["Cache-Control"] = "no-store"
+    return response
