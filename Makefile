@@ -37,6 +37,7 @@ check: .venv/.dev ## format, lint, types, floors, migrations, translations, docs
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level ERROR
+	$(BIN)/python -m tests.translations --check
 	$(BIN)/python -m tests.lanes sqlite
 
 bench: .venv/.dev ## speed and memory as ratios against a peer or a limit of the same run

@@ -24,3 +24,14 @@ class SecretFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = without_secrets(record.getMessage()), None
         return True
+
+
+def for_the_public(text: str) -> str:
+    """`text` as a page may show it: without secrets, and with this machine's folders by the names of their settings."""
+    from django.conf import settings
+
+    folders = {"GYEORU_DATASETS": settings.DATASETS_ROOT, "GYEORU_HOME": str(settings.HOME)}
+    for name, folder in folders.items():
+        if folder:
+            text = text.replace(str(folder).rstrip("/"), name)
+    return without_secrets(text)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from runners.logs import without_secrets
+from runners.logs import for_the_public
 from runners.reports import Event, RunSpec
 
 LOG_LINES = 200
@@ -118,7 +118,7 @@ class Child:
     @property
     def log(self) -> str:
         """The last lines it wrote to standard error, without secrets."""
-        return without_secrets("\n".join(self._log))
+        return for_the_public("\n".join(self._log))
 
     @property
     def gone(self) -> bool:
