@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from leaderboard.api.docs import docs
-from leaderboard.views import boards, exports, queue, runs, samples
+from leaderboard.views import boards, exports, models, queue, receipts, runs, samples, submit
 
 urlpatterns = [
     path("", boards.home, name="home"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("boards/<slug:slug>.csv", exports.board_csv, name="board_csv"),
     path("api/v1/docs", docs, name="api_docs_in_language"),
     path("live/<slug:slug>/", boards.live, name="live"),
+    path("models/", models.models, name="models"),
+    path("models/<path:slug>/", models.model, name="model"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/live/", runs.live, name="run_live"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", runs.artifact, name="artifact"),
@@ -21,4 +23,10 @@ urlpatterns = [
     path("runs/<int:pk>/samples/<str:task>/<int:doc_id>/", samples.item, name="sample"),
     path("queue/", queue.queue, name="queue"),
     path("queue/live/", queue.live, name="queue_live"),
+    path("submit/", submit.submit, name="submit"),
+    path("submit/checks/", submit.checks, name="submit_checks"),
+    path("submissions/<str:code>/", receipts.receipt, name="receipt"),
+    path("submissions/<str:code>/status/", receipts.status, name="receipt_status"),
+    path("submissions/<str:code>/runs/<int:pk>/retry/", receipts.retry, name="receipt_retry"),
+    path("submissions/<str:code>/runs/<int:pk>/cancel/", receipts.cancel, name="receipt_cancel"),
 ]

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+
+from leaderboard.knowledge import Knowledge
 
 register = template.Library()
 Z = 1.959963984540054
@@ -118,4 +120,21 @@ def interval(value: float | None, stderr: float | None, chance: float | None = N
         f"{max(0.0, x - spread):.1f}",
         f"{min(100.0, x + spread):.1f}",
         f"{x:.1f}",
+    )
+
+
+@register.simple_tag
+def stacked(knowledge: Knowledge) -> SafeString | str:
+    """A bar of the four parts of what a model knows, widths by share; the table beside it has the figures."""
+    shares = knowledge.shares()
+    if shares is None:
+        return ""
+    starts = [sum(shares[:part]) * 100 for part in range(4)]
+    parts = format_html_join(
+        "",
+        '<rect class="k{}" x="{}" y="0" width="{}" height="10"/>',
+        ((part, f"{starts[part]:.2f}", f"{share * 100:.2f}") for part, share in enumerate(shares)),
+    )
+    return format_html(
+        '<svg class="knowledge" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{}</svg>', parts
     )
