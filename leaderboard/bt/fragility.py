@@ -7,6 +7,7 @@ truly flips the rank. A smaller set may exist: the figure is an upper bound.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +36,8 @@ class DroppedVotes:
 class Fragility:
     """Dropping `votes` votes (`share` of the core's) makes `rival` overtake `leader`; `dropped` says which, most first.
 
-    `rival_gap` is the rating gap after the drop, in points, above 0 and confirmed by an exact refit.
+    `rival_gap` is the rating gap after the drop, in points, above 0 and confirmed by an exact refit; None where the
+    drop leaves the leader without a finite rating at all.
     """
 
     leader: str
@@ -43,13 +45,14 @@ class Fragility:
     votes: int
     share: float
     dropped: tuple[DroppedVotes, ...]
-    rival_gap: float
+    rival_gap: float | None
 
 
 def fragility(counts: PairCounts) -> Fragility | None:
     """The fewest votes found to change rank one, over the nearest rivals; None where fewer than two are rated.
 
-    Counts must be whole votes. None as well where no removal that keeps everybody rated changes the leader.
+    Counts must be whole votes. None as well where no removal that keeps leader and rival rated changes
+    their order.
     """
     names = Core.of(counts).names
     if len(names) < 2:
@@ -91,18 +94,27 @@ class _Core:
         influence = self._influence(leader, rival)
         helpful = np.flatnonzero(influence > 0)
         cells = helpful[np.argsort(-influence[helpful], kind="stable")]
-        available = np.cumsum(self.votes[cells])
-        if cells.size == 0:
+        votes = self._droppable(rival, cells)
+        if votes.sum() == 0:
             return None
-        low, high = 0, self._first_flip(leader, rival, cells, influence, available)
+        low, high = 0, self._first_flip(leader, rival, cells, votes, influence[cells])
         if high is None:
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            gap = self._gap(leader, rival, cells, middle)
+            gap = self._gap(leader, rival, cells, _first(votes, middle))
             low, high = (low, middle) if gap is not None and gap > 0 else (middle, high)
-        gap = self._gap(leader, rival, cells, high)
-        return self._report(leader, rival, cells, high, gap) if gap is not None and gap > 0 else None
+        gone = _first(votes, high)
+        return self._report(leader, rival, cells, gone, self._gap(leader, rival, cells, gone))
+
+    def _droppable(self, rival: int, cells: Ints) -> Ints:
+        """(len(cells),) votes that may go: all but the last one that keeps the rival's rating finite."""
+        votes = self.votes[cells].copy()
+        spoils = (self.loser == rival) | ((self.tied == 1) & (self.winner == rival))
+        among = np.flatnonzero(spoils[cells])
+        if among.size and votes[among].sum() == self.votes[spoils].sum():
+            votes[among[-1]] -= 1
+        return votes
 
     def _influence(self, leader: int, rival: int) -> Floats:
         """(C,): by how much dropping one vote of a cell narrows the gap leader - rival, to first order."""
@@ -111,47 +123,54 @@ class _Core:
         surprise = np.where(self.tied == 1, 0.5, 1.0) - p
         return np.asarray((contrast[self.winner] - contrast[self.loser]) * surprise)
 
-    def _first_flip(self, leader: int, rival: int, cells: Ints, influence: Floats, available: Ints) -> int | None:
+    def _first_flip(self, leader: int, rival: int, cells: Ints, votes: Ints, influence: Floats) -> int | None:
         """A number of votes that flips the order: the linear forecast, enlarged until the refit agrees."""
         gap = self.theta[leader] - self.theta[rival]
-        gained = np.cumsum(influence[cells] * self.votes[cells])
+        total = int(votes.sum())
+        gained = np.cumsum(influence * votes)
         at = min(int(np.searchsorted(gained, gap)), cells.size - 1)
-        tried = max(1, int(available[at] - max(0.0, (gained[at] - gap) / influence[cells[at]])))
+        spare = max(0.0, (gained[at] - gap) / influence[at])
+        tried = max(1, int(votes[: at + 1].sum() - spare))
         while True:
-            tried = min(tried, int(available[-1]))
-            new_gap = self._gap(leader, rival, cells, tried)
+            tried = min(tried, total)
+            new_gap = self._gap(leader, rival, cells, _first(votes, tried))
             if new_gap is not None and new_gap > 0:
                 return tried
-            if new_gap is None or tried == available[-1]:
+            if new_gap is None or tried == total:
                 return None
-            tried = tried + max(1, tried // 4)
+            tried += max(1, tried // 4)
 
-    def _without(self, cells: Ints, votes: int) -> Ints:
-        """(len(cells),) how many votes go from each cell when the first `votes` in order are dropped."""
-        before = np.concatenate([[0], np.cumsum(self.votes[cells])[:-1]])
-        return np.asarray(np.clip(votes - before, 0, self.votes[cells]), dtype=np.int64)
-
-    def _gap(self, leader: int, rival: int, cells: Ints, votes: int) -> float | None:
-        """Rival less leader after an exact refit; None where the drop would leave somebody without a rating."""
-        gone = self._without(cells, votes)
+    def _gap(self, leader: int, rival: int, cells: Ints, gone: Ints) -> float | None:
+        """Rival less leader after an exact refit; infinite where the leader has lost its rating, None the rival."""
         wins, ties = self.counts.wins.copy(), self.counts.ties.copy()
         a, b, tied = self.winner[cells], self.loser[cells], self.tied[cells] == 1
         wins[a[~tied], b[~tied]] -= gone[~tied]
         ties[a[tied], b[tied]] -= gone[tied]
         ties[b[tied], a[tied]] -= gone[tied]
         points = wins + ties / 2
-        if strong_components(points).any():
-            return None
-        theta = maximum_likelihood(points + points.T, points, self.theta)
+        kept = strong_components(points) == 0
+        if not (kept[leader] and kept[rival]):
+            return math.inf if kept[rival] else None
+        points = points[np.ix_(kept, kept)]
+        theta = np.full(kept.size, np.nan)
+        theta[kept] = maximum_likelihood(points + points.T, points, self.theta[kept])
         return float(theta[rival] - theta[leader])
 
-    def _report(self, leader: int, rival: int, cells: Ints, votes: int, gap: float) -> Fragility:
-        names, gone = self.counts.models, self._without(cells, votes)
+    def _report(self, leader: int, rival: int, cells: Ints, gone: Ints, gap: float | None) -> Fragility | None:
+        if gap is None:
+            return None
+        names, votes = self.counts.models, int(gone.sum())
         dropped = [
             DroppedVotes(names[self.winner[c]], names[self.loser[c]], bool(self.tied[c]), int(n))
             for c, n in zip(cells, gone, strict=True)
             if n
         ]
         dropped.sort(key=lambda one: -one.votes)
-        share = votes / self.counts.n_votes
-        return Fragility(names[leader], names[rival], votes, share, tuple(dropped), gap * POINTS_PER_UNIT)
+        points = gap * POINTS_PER_UNIT if math.isfinite(gap) else None
+        return Fragility(names[leader], names[rival], votes, votes / self.counts.n_votes, tuple(dropped), points)
+
+
+def _first(votes: Ints, n: int) -> Ints:
+    """How many of each cell's votes are among the first n, the cells being in order."""
+    before = np.concatenate([[0], np.cumsum(votes)[:-1]])
+    return np.asarray(np.clip(n - before, 0, votes), dtype=np.int64)

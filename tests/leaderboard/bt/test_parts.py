@@ -162,3 +162,17 @@ def test_the_dropped_votes_truly_flip_rank_one_and_one_fewer_does_not(seed: int)
 
 def test_a_lone_model_has_no_rank_to_lose() -> None:
     assert fragility(votes_of("a>b")) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_sparse_arena_bystanders_may_fall_out_of_the_core(seed: int) -> None:
+    found = fragility(counted(1500, 150, seed=seed, tie_share=0.1))
+    assert found is not None
+    assert found.rival_gap is None or found.rival_gap > 0
+    assert found.votes < 30
+
+
+def test_a_leader_can_be_unseated_by_losing_its_rating() -> None:
+    found = fragility(votes_of("a>b 2", "b>a 1", "b>c 9", "c>b 9"))
+    assert found is not None
+    assert (found.leader, found.votes, found.rival_gap) == ("a", 2, None)
