@@ -86,8 +86,7 @@ def accept(wanted: Wanted) -> Submission:
     """
     # Holds a row that every submission writes: quota and form key are then looked at by one at a time.
     runs.touch("submissions")
-    known = Submission.objects.filter(form_key=wanted.form_key).first()
-    if known is not None:
+    if known := sent_before(wanted.form_key):
         return known
     if not wanted.suites:
         raise NothingChosen(_("Choose at least one suite."))
@@ -209,3 +208,13 @@ def _revision(wanted: Wanted) -> ModelRevision:
     except hub.HubError as error:
         raise Unsafe(error.message) from error
     return catalog.register_revision(wanted.model, backend=wanted.backend, dtype=wanted.dtype)
+
+
+def sent_before(form_key: str) -> Submission | None:
+    """The submission this very form has made already."""
+    return Submission.objects.filter(form_key=form_key).first() if form_key else None
+
+
+def has_mail() -> bool:
+    """Whether this site can send mail at all."""
+    return bool(settings.EMAIL_HOST)
