@@ -16,7 +16,7 @@ LINKED_CELLS = 6_000
 
 
 def table(board: Board, choice: Choice, language: str) -> str:
-    """The whole table of a choice of rows and columns; values in per cent with the half width of their 95 % interval."""
+    """The table of a choice of rows and columns; values in per cent with the half width of their 95 % interval."""
     rows, columns = choice.rows(board), choice.columns(board)
     statistics = choice.preset == "statistics"
     linked = len(rows) * len(columns) <= LINKED_CELLS

@@ -14,7 +14,8 @@ from leaderboard.published import Page, publisher
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Django's handler and ours spell ASGI's types differently; the protocol is what counts.
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 # These belong to one answer, not to the page.
