@@ -20,6 +20,8 @@ from leaderboard.inference import Floats, Ints
 from leaderboard.pair_counts import PairCounts
 
 RIVALS: Final = 5
+AHEAD: Final = 1e-9
+"""A gap below the solver's accuracy is a tie and no change of rank."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,11 @@ def fragility(counts: PairCounts) -> Fragility | None:
         return None
     core = _Core.of(counts.only(names))
     order = np.argsort(-core.theta, kind="stable")
-    found = [core.drops(int(order[0]), int(rival)) for rival in order[1 : 1 + RIVALS]]
-    return min((one for one in found if one), key=lambda one: one.votes, default=None)
+    best: Fragility | None = None
+    for rival in order[1 : 1 + RIVALS]:
+        found = core.drops(int(order[0]), int(rival), fewer_than=best.votes if best else None)
+        best = found or best
+    return best
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,14 @@ class _Core:
             np.rint(np.concatenate([counts.wins[won], counts.ties[drawn]])).astype(np.int64),
         )
 
-    def drops(self, leader: int, rival: int) -> Fragility | None:
+    def drops(self, leader: int, rival: int, fewer_than: int | None) -> Fragility | None:
         """Votes to drop, in order of influence on the gap, until an exact refit has the rival ahead."""
         influence = self._influence(leader, rival)
         helpful = np.flatnonzero(influence > 0)
         cells = helpful[np.argsort(-influence[helpful], kind="stable")]
         votes = self._droppable(rival, cells)
+        if fewer_than is not None:
+            votes = _first(votes, fewer_than - 1)
         if votes.sum() == 0:
             return None
         low, high = 0, self._first_flip(leader, rival, cells, votes, influence[cells])
@@ -103,7 +110,7 @@ class _Core:
         while high - low > 1:
             middle = (low + high) // 2
             gap = self._gap(leader, rival, cells, _first(votes, middle))
-            low, high = (low, middle) if gap is not None and gap > 0 else (middle, high)
+            low, high = (low, middle) if gap is not None and gap > AHEAD else (middle, high)
         gone = _first(votes, high)
         return self._report(leader, rival, cells, gone, self._gap(leader, rival, cells, gone))
 
@@ -134,11 +141,11 @@ class _Core:
         while True:
             tried = min(tried, total)
             new_gap = self._gap(leader, rival, cells, _first(votes, tried))
-            if new_gap is not None and new_gap > 0:
+            if new_gap is not None and new_gap > AHEAD:
                 return tried
             if new_gap is None or tried == total:
                 return None
-            tried += max(1, tried // 4)
+            tried += max(1, tried // 2)
 
     def _gap(self, leader: int, rival: int, cells: Ints, gone: Ints) -> float | None:
         """Rival less leader after an exact refit; infinite where the leader has lost its rating, None the rival."""
