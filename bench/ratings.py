@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.ratings [--votes 1000000] [--models 200] [--peer PYTHON]
 
-`--peer` is the interpreter of an environment with arena-rank (see `bench/peer_arena_rank.py`); without it that peer is
+`--peer` (or ARENA_RANK_PYTHON) is the interpreter of an environment with arena-rank (see `bench/peer_arena_rank.py`); without it that peer is
 skipped. FastChat's procedure (L-BFGS-B on unique outcomes, gtol 1e-6, 100 multinomial bootstraps; features read row by
 row from the conversations' metadata) is written anew with SciPy, one process; it is skipped without SciPy. One BLAS
 thread. Times are the best of several, in seconds; ratios are what counts.
@@ -102,7 +102,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--votes", type=int, default=1_000_000)
     parser.add_argument("--models", type=int, default=200)
-    parser.add_argument("--peer", help="interpreter of an environment with arena-rank")
+    python = os.environ.get("ARENA_RANK_PYTHON")
+    parser.add_argument("--peer", default=python, help="interpreter of an environment with arena-rank")
     parser.add_argument("--bootstraps", type=int, default=100, help="of FastChat's 100; fewer are scaled up")
     parser.add_argument("--no-style", action="store_true")
     options = parser.parse_args()
