@@ -25,6 +25,8 @@ SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 
 def seed() -> None:
     """500 finished runs with 60 results each, written in bulk."""
+    from django.utils import timezone
+
     from runners.models import (
         Benchmark,
         EvaluationRun,
@@ -36,7 +38,6 @@ def seed() -> None:
         TaskResult,
     )
     from runners.runs import touch
-    from django.utils import timezone
 
     draw = random.Random(1)
     benchmark = Benchmark.objects.create(slug="bench", title_ko="성능", title_en="Bench")
@@ -171,10 +172,8 @@ def main() -> None:
                 f"board {MODELS} x {TASKS}: {sizes['br'] / 1000:.0f} kB br, {sizes['gzip'] / 1000:.0f} kB gzip, "
                 f"{sizes['identity'] / 1000:.0f} kB plain; {len(queries)} queries on a hit"
             )
-            for ours_rate, bare_rate in pairs:
-                print(
-                    f"  ours {ours_rate[0]:7.0f}/s (p99 {ours_rate[1]})   bare WSGI {bare_rate[0]:7.0f}/s (p99 {bare_rate[1]})"
-                )
+            for (rate, slow), (bare_rate, bare_slow) in pairs:
+                print(f"  ours {rate:7.0f}/s (p99 {slow})   bare WSGI {bare_rate:7.0f}/s (p99 {bare_slow})")
             print(f"  ratio {ratio:.2f} (goal ≥ 0.45)")
             fresh = [freshness(ours_port) for _ in range(3)]
             print(

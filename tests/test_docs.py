@@ -13,7 +13,8 @@ INTERNAL = {"GYEORU_WORKER", "GYEORU_WEB"}
 
 
 def sources() -> list[Path]:
-    return [path for app in ("config", "leaderboard", "arena", "judging", "runners") for path in (ROOT / app).rglob("*.py")]
+    apps = ("config", "leaderboard", "arena", "judging", "runners")
+    return [path for app in apps for path in (ROOT / app).rglob("*.py")]
 
 
 def test_every_setting_is_documented():

@@ -49,11 +49,10 @@ def catalogue(path: Path) -> dict[object, str]:
 
 def incomplete() -> list[str]:
     """Messages without a Korean text, or with one marked fuzzy."""
-    out = subprocess.run(
-        ["msgattrib", "--untranslated", "--no-obsolete", "--no-wrap", str(PO)], capture_output=True, text=True, check=True
-    ).stdout + subprocess.run(
-        ["msgattrib", "--only-fuzzy", "--no-obsolete", "--no-wrap", str(PO)], capture_output=True, text=True, check=True
-    ).stdout
+    out = ""
+    for kind in ("--untranslated", "--only-fuzzy"):
+        command = ["msgattrib", kind, "--no-obsolete", "--no-wrap", str(PO)]
+        out += subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [line[7:-1] for line in out.splitlines() if line.startswith("msgid ") and line != 'msgid ""']
 
 
