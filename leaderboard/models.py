@@ -83,3 +83,24 @@ class Rating(models.Model):
 
     def __str__(self) -> str:
         return f"{self.revision_id}: {self.rating}"
+
+
+class AgreementSnapshot(models.Model):
+    """How one judge and the people of one source agreed at a time; the page and the API show these numbers as stored.
+
+    `numbers` is written by `leaderboard.agreement_numbers`: whole, slices by kind, ceiling, biases, ratings, examples.
+    """
+
+    judge = models.CharField(max_length=80, help_text="slug of the judge")
+    source = models.CharField(max_length=80, help_text="slug of the people's vote source")
+    n_items = models.BigIntegerField(help_text="items that both decided")
+    n_votes = models.BigIntegerField(help_text="people's votes on them")
+    input_hash = models.CharField(max_length=64)
+    numbers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["source", "judge", "-id"], name="agreement_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.judge} against {self.source}"

@@ -1,5 +1,5 @@
 """Verdicts of people."""
 
-from arena.models.battles import Battle, Exclusion, PairTally, Vote, Voter, VoteSource
+from arena.models.battles import Battle, Exclusion, PairTally, Vote, VoteLogRoot, Voter, VoteSource
 
-__all__ = ["Battle", "Exclusion", "PairTally", "Vote", "VoteSource", "Voter"]
+__all__ = ["Battle", "Exclusion", "PairTally", "Vote", "VoteLogRoot", "VoteSource", "Voter"]

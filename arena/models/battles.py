@@ -36,6 +36,9 @@ class Voter(models.Model):
     network_hash = models.CharField(
         max_length=64, blank=True, help_text="keyed hash of day and network; never an address"
     )
+    kind = models.CharField(
+        max_length=40, blank=True, help_text="group an import's voter ids name, such as expert or author"
+    )
     consented_at = models.DateTimeField(null=True, blank=True)
     first_seen = models.DateTimeField(default=timezone.now)
 
@@ -96,16 +99,17 @@ class Vote(models.Model):
         TIE = "tie", _("about the same")
         BOTH_BAD = "bothbad", _("both are bad")
 
-    source = models.ForeignKey(VoteSource, models.PROTECT, related_name="votes")
+    # An index costs every imported vote: the three foreign keys share the composite ones below.
+    source = models.ForeignKey(VoteSource, models.PROTECT, related_name="votes", db_index=False)
     battle = models.OneToOneField(Battle, models.PROTECT, null=True, blank=True, related_name="vote")
     external_id = models.CharField(max_length=80, blank=True)
-    left = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+")
-    right = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+")
+    left = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+", db_index=False)
+    right = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+", db_index=False)
     winner = models.CharField(max_length=8, choices=Winner.choices)
     voter = models.ForeignKey(Voter, models.PROTECT, null=True, blank=True, related_name="votes")
     item = models.CharField(max_length=160, blank=True)
     turn = models.PositiveSmallIntegerField(null=True, blank=True)
-    category = models.CharField(max_length=80, blank=True)
+    category = models.CharField(max_length=80, blank=True, help_text="one or several, separated by |")
     language = models.CharField(max_length=8, blank=True)
     style = models.JSONField(null=True, blank=True, help_text="left and right: tokens, headers, lists, bold")
     reasons = models.JSONField(default=list)
@@ -113,7 +117,6 @@ class Vote(models.Model):
     dwell_seconds = models.FloatField(null=True, blank=True)
     agrees_with_judge = models.BooleanField(null=True)
     cast_at = models.DateTimeField(default=timezone.now)
-    chain = models.CharField(max_length=64, blank=True, help_text="sha256 over the vote and the chain before it")
 
     class Meta:
         constraints = [
@@ -125,6 +128,7 @@ class Vote(models.Model):
         indexes = [
             models.Index(fields=["source", "id"], name="vote_source"),
             models.Index(fields=["source", "item"], name="vote_item"),
+            models.Index(fields=["source", "left", "right"], name="vote_pair"),
         ]
 
     def __str__(self) -> str:
@@ -175,3 +179,20 @@ class PairTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.left_id}–{self.right_id}"
+
+
+class VoteLogRoot(models.Model):
+    """The vote log of a source sealed up to one vote: the hash chain's end there (see `arena.chain`). Never edited."""
+
+    source = models.ForeignKey(VoteSource, models.PROTECT, related_name="roots")
+    day = models.DateField(help_text="UTC day on which it was sealed")
+    up_to_vote = models.BigIntegerField()
+    n_votes = models.BigIntegerField(help_text="votes of the source from the first up to this one")
+    root = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "up_to_vote"], name="one_root_per_vote")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} up to {self.up_to_vote}: {self.root[:12]}"
