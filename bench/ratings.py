@@ -2,10 +2,10 @@
 
     .venv/bin/python -m bench.ratings [--votes 1000000] [--models 200] [--peer PYTHON]
 
-`--peer` (or ARENA_RANK_PYTHON) is the interpreter of an environment with arena-rank (see `bench/peer_arena_rank.py`); without it that peer is
-skipped. FastChat's procedure (L-BFGS-B on unique outcomes, gtol 1e-6, 100 multinomial bootstraps; features read row by
-row from the conversations' metadata) is written anew with SciPy, one process; it is skipped without SciPy. One BLAS
-thread. Times are the best of several, in seconds; ratios are what counts.
+`--peer` (or ARENA_RANK_PYTHON) is the interpreter of an environment with arena-rank (`bench/peer_arena_rank.py`
+says how to make one); without it that peer is skipped. FastChat's procedure (L-BFGS-B on unique outcomes, gtol 1e-6,
+100 multinomial bootstraps; features read row by row from the conversations' metadata) is written anew with SciPy, one
+process; it is skipped without SciPy. One BLAS thread. Times are the best of several, in seconds; ratios count.
 """
 
 from __future__ import annotations
