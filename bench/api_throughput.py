@@ -1,6 +1,6 @@
 """Requests a second through an API model at 50 ms latency: ours beside lm-eval's local-chat-completions.
 
-`python -m bench.api_throughput [--requests 2000] [--concurrency 32] [--rounds 3]`. Both ask the same fake
+`python -m bench.api_throughput [--requests 2000] [--concurrency 32] [--rounds 5]`. Both ask the same fake
 server, in turns; ours stores every answer on disk meanwhile. The limit is concurrency / latency. Best round
 counts.
 """
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--concurrency", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

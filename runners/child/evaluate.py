@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -40,8 +41,7 @@ class Child:
         self._for: str | None = None
 
     def run(self, spec: RunSpec) -> None:
-        """All tasks of a run, in order; a task whose report is in the workdir already is only announced
-        again.
+        """All tasks of a run, in order; a task whose report is in the workdir already is only announced again.
 
         Raises ChildError; what was answered and published before stays.
         """
@@ -92,7 +92,8 @@ class Child:
         return tasks, first
 
     def _model(self, spec: RunSpec) -> backends.Loaded:
-        wanted = json.dumps([spec.model.to_json(), spec.seed, spec.batch_size, spec.max_length, spec.max_concurrency])
+        # All that a model is loaded with: every setting but those of the run itself.
+        wanted = dataclasses.replace(spec, run_id=0, attempt=0, workdir="", tasks=[]).to_json()
         if self._loaded is None or self._for != wanted:
             self.close()
             self.emit(Event("loading", message=f"loading {spec.model.name}"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -149,9 +150,28 @@ def test_one_model_serves_several_runs_and_another_one_replaces_it(tmp_path: Pat
     assert (loaded, closed) == (["reference/random", "reference/echo"],) * 2
 
 
-def test_a_limit_asks_the_first_items_only(tmp_path: Path) -> None:
-    import dataclasses
+def test_another_chat_setting_is_another_model(tmp_path: Path) -> None:
+    child = Child(tiny.Events(), tiny.load)
+    for templated in (True, False):
+        folder = tmp_path / str(templated)
+        folder.mkdir()
+        child.run(tiny.run_spec(folder, tiny.spec("generate"), apply_chat_template=templated))
+        assert samples(folder, "tiny_generate")[0].prompt.startswith("[{") == templated
+    child.close()
 
+
+def test_a_task_that_cannot_be_read_ends_the_run_after_the_others_were_published(tmp_path: Path) -> None:
+    def load(spec: Any) -> LoadedTask:
+        if spec.mode == "likelihood":
+            raise ChildError("dataset_missing", "the file is gone", permanent=True)
+        return tiny.load(spec)
+
+    with pytest.raises(ChildError, match="the file is gone"):
+        run(tmp_path, load=load)
+    assert report(tmp_path, "tiny_generate").n_scored == 20
+
+
+def test_a_limit_asks_the_first_items_only(tmp_path: Path) -> None:
     run(tmp_path, dataclasses.replace(tiny.spec("likelihood"), limit=7))
     assert report(tmp_path, "tiny_likelihood").n_docs == 7
 
