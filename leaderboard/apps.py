@@ -8,3 +8,10 @@ from django.apps import AppConfig
 class LeaderboardConfig(AppConfig):
     name = "leaderboard"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from leaderboard import letters
+        from runners import dispatch
+
+        if letters.send_due not in dispatch.OUTBOXES:
+            dispatch.OUTBOXES.append(letters.send_due)

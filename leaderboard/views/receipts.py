@@ -58,8 +58,8 @@ def unlisted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_safe
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     """The page."""
-    submission = _find(code)
-    return render(request, "submissions/receipt.html", {**_context(submission), "address": request.path})
+    context = {**_context(_find(code)), "address": request.build_absolute_uri(request.path)}
+    return render(request, "submissions/receipt.html", context)
 
 
 @unlisted
