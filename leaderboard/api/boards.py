@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from leaderboard import boards
+from leaderboard.api import judged_boards
 from leaderboard.api import schemas as s
 from leaderboard.api.registry import ApiError, Parameter, choice, endpoint, refuse, words
 from leaderboard.api.respond import JSON, encode, send
 from leaderboard.board_views import KINDS, PRESETS, SIZES, TUNINGS, Choice
+from leaderboard.multi_turn_choice import Choice as JudgedChoice
 from leaderboard.published import publisher
 from leaderboard.views.boards import respond
+from runners.models import Suite
 
 CELL = s.component(
     "Cell",
@@ -114,8 +117,11 @@ FILTERS: tuple[Parameter, ...] = (
     route="boards/<str:suite>",
     name="board",
     summary=gettext_lazy("Board"),
-    description=gettext_lazy("The board of a suite with every number of its page: values and averages are 0..1."),
-    response=BOARD,
+    description=gettext_lazy(
+        "The board of a suite with every number of its page: values and averages are 0..1. The board of a multi-turn "
+        "question set has its judge's scores on the judge's scale, and the judge's own trial beside them."
+    ),
+    response={"anyOf": [BOARD, judged_boards.JUDGED_BOARD]},
     example={
         "suite": "ko-basic",
         "version": 1,
@@ -127,7 +133,7 @@ FILTERS: tuple[Parameter, ...] = (
         "tasks": ["ko_basic_language_gen"],
         "rows": [ROW_EXAMPLE],
     },
-    parameters=FILTERS,
+    parameters=(*FILTERS, *judged_boards.SWITCHES),
     path_parameters={"suite": s.text("slug of a suite")},
     trial="/api/v1/boards/ko-basic",
     statuses=(400, 404),
@@ -136,7 +142,7 @@ def board(request: HttpRequest, suite: str, **values: Any) -> HttpResponseBase:
     """The whole board comes compressed from memory; a choice of it is made from the board in memory."""
     if not any(values.values()):
         page = publisher.page(
-            f"/api/v1/boards/{suite}", suite, JSON, lambda built: encode(payload(built, Choice(preset="all")))
+            f"/api/v1/boards/{suite}", suite, JSON, lambda built: encode(_whole(built, Choice(preset="all")))
         )
         if page is None:
             raise _no_board(suite)
@@ -144,7 +150,25 @@ def board(request: HttpRequest, suite: str, **values: Any) -> HttpResponseBase:
     found = publisher.board(suite)
     if found is None:
         raise _no_board(suite)
+    _fitting(found, values)
+    if found.suite.kind == Suite.Kind.MULTI_TURN:
+        return send(request, encode(judged_boards.payload(found, JudgedChoice.read(values))))
     return send(request, encode(payload(found, _choice(found, values))))
+
+
+def _whole(board: boards.Board, choice: Choice) -> dict[str, Any]:
+    if board.suite.kind == Suite.Kind.MULTI_TURN:
+        return judged_boards.payload(board, JudgedChoice())
+    return payload(board, choice)
+
+
+def _fitting(board: boards.Board, values: Mapping[str, Any]) -> None:
+    """Refuses a parameter that belongs to the other kind of board."""
+    is_judged = board.suite.kind == Suite.Kind.MULTI_TURN
+    for parameter in FILTERS if is_judged else judged_boards.SWITCHES:
+        if values[parameter.name]:
+            why = _("This board is of another kind: /api/v1/docs says which parameters go with it.")
+            refuse(parameter.name, str(values[parameter.name]), why)
 
 
 def payload(board: boards.Board, choice: Choice) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Addresses of the API, from the registry. Importing a module registers its endpoints, in the order of the docs."""
+"""Addresses of the API, from the registry. Importing a module registers its endpoints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from leaderboard.api.respond import unknown, view
 
 MODULES = (suites, boards, models, runs, samples, queue, health, metrics, openapi)
 BASE = "/api/v1/"
+# The order of the page and of the document is that of MODULES, however the imports are sorted.
+_ORDER = [module.__name__ for module in MODULES]
+ENDPOINTS.sort(key=lambda endpoint: _ORDER.index(endpoint.answer.__module__))
 
 urlpatterns: list[URLPattern] = [
     path((f"api/v1/{e.route}" if e.path.startswith(BASE) else e.route), view(e), name=f"api_{e.name}")
