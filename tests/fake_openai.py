@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import hashlib
 import json
-import re
 import threading
 import time
 from collections import Counter
@@ -27,42 +25,22 @@ from typing import Any, Self
 
 import pytest
 
-KINDS = (
-    "ok",
-    "429",
-    "500",
-    "401",
-    "404",
-    "html",
-    "null",
-    "empty",
-    "nochoices",
-    "length",
-    "slow",
-    "cut",
-    "garbage",
+from tests.fake_answers import (
+    KINDS,
+    Behaviour,
+    chat_payload,
+    chunks,
+    completions_payload,
+    default_reply,
+    error,
+    logprob_of,
+    tokens_of,
 )
+
+__all__ = ["KINDS", "Behaviour", "Call", "FakeOpenAI", "fake_openai", "logprob_of", "tokens_of"]
+
 REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Server Error"}
 Reply = Callable[[str, list[dict[str, Any]]], str]
-TOKEN = re.compile(r"\s?\w{1,3}|\s|[^\w\s]")
-
-
-@dataclass
-class Behaviour:
-    """How a served model answers. `times`: the first n requests only, then it is well (None: always).
-
-    `only` limits a fault to requests whose prompt contains this text. `latency` and `slow` are seconds before
-    the first byte; `retry_after` is the header's seconds; `between` is seconds between streamed tokens.
-    """
-
-    kind: str = "ok"
-    latency: float = 0.0
-    times: int | None = None
-    only: str = ""
-    retry_after: float | None = None
-    slow: float = 30.0
-    between: float = 0.0
-    reply: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,23 +51,6 @@ class Call:
     path: str
     body: dict[str, Any]
     headers: dict[str, str]
-
-
-def tokens_of(text: str) -> list[str]:
-    """The fake tokenizer: up to three letters with the space before them; joins back to `text`."""
-    return TOKEN.findall(text)
-
-
-def logprob_of(token: str, before: str) -> float:
-    """A log-probability in (-8, 0) that the token and the 40 characters before it decide."""
-    digest = hashlib.sha256(f"{before[-40:]}\0{token}".encode()).digest()
-    return -8.0 * (int.from_bytes(digest[:4], "big") + 1) / 2**32
-
-
-def default_reply(model: str, messages: list[dict[str, Any]]) -> str:
-    """A deterministic Korean sentence with a label from A to D, chosen by the prompt's hash."""
-    text = "".join(str(m.get("content", "")) for m in messages)
-    return f"정답은 {'ABCD'[hashlib.sha256(text.encode()).digest()[0] % 4]}입니다."
 
 
 class FakeOpenAI:
@@ -183,18 +144,18 @@ class FakeOpenAI:
             names = [*self.models, *self.behaviours]
             return _send(writer, 200, {"object": "list", "data": [{"id": n, "object": "model"} for n in names]})
         if path not in ("/v1/chat/completions", "/v1/completions"):
-            return _send(writer, 404, _error(f"no such path: {path}", "not_found"))
+            return _send(writer, 404, error(f"no such path: {path}", "not_found"))
         model = str(body.get("model", ""))
         does = self._behaviour(model, body)
         await asyncio.sleep(does.slow if does.kind == "slow" else does.latency)
         if does.kind in ("429", "500", "401", "404", "html", "cut") and not body.get("stream"):
             return _fault(writer, does)
         if path == "/v1/completions":
-            return _send(writer, 200, _completions(model, body, does))
+            return _send(writer, 200, completions_payload(model, body, does))
         text = self._text(model, body, does)
         if body.get("stream"):
             return await _stream(writer, model, body, text, does)
-        return _send(writer, 200, _chat(model, body, text, does))
+        return _send(writer, 200, chat_payload(model, body, text, does))
 
     def _behaviour(self, model: str, body: dict[str, Any]) -> Behaviour:
         ending = model.rpartition("-")[2]
@@ -230,10 +191,6 @@ def _send(
     writer.write(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw)
 
 
-def _error(message: str, code: str) -> dict[str, Any]:
-    return {"error": {"message": message, "type": "invalid_request_error", "code": code}}
-
-
 def _fault(writer: asyncio.StreamWriter, does: Behaviour) -> None:
     if does.kind == "html":
         return _send(writer, 200, "<!DOCTYPE html><html><body>Log in to the proxy</body></html>", "text/html")
@@ -250,39 +207,9 @@ def _fault(writer: asyncio.StreamWriter, does: Behaviour) -> None:
     _send(
         writer,
         int(does.kind),
-        _error(f"refused on purpose: {codes[does.kind]}", codes[does.kind]),
+        error(f"refused on purpose: {codes[does.kind]}", codes[does.kind]),
         extra=extra,
     )
-
-
-def _usage(prompt: str, text: str | None) -> dict[str, int]:
-    asked, answered = len(tokens_of(prompt)), len(tokens_of(text or ""))
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-
-
-def _prompt(body: dict[str, Any]) -> str:
-    return "\n".join(str(m.get("content", "")) for m in body.get("messages", []))
-
-
-def _chat(model: str, body: dict[str, Any], text: str | None, does: Behaviour) -> dict[str, Any]:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": text},
-        "finish_reason": "length" if does.kind == "length" else "stop",
-    }
-    choices = [] if does.kind == "nochoices" else [choice]
-    head = {"id": "chatcmpl-fake", "object": "chat.completion", "created": 0, "model": model}
-    return {**head, "choices": choices, "usage": _usage(_prompt(body), text)}
-
-
-def _chunks(model: str, body: dict[str, Any], text: str | None, does: Behaviour) -> Iterator[dict[str, Any]]:
-    head = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 0, "model": model}
-    for token in tokens_of(text or ""):
-        yield {**head, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
-    end = "length" if does.kind == "length" else "stop"
-    yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": end}]}
-    if (body.get("stream_options") or {}).get("include_usage"):
-        yield {**head, "choices": [], "usage": _usage(_prompt(body), text)}
 
 
 async def _stream(
@@ -298,7 +225,7 @@ async def _stream(
 
 
 async def _lines(model: str, body: dict[str, Any], text: str | None, does: Behaviour) -> AsyncIterator[bytes]:
-    for n, chunk in enumerate(_chunks(model, body, text, does)):
+    for n, chunk in enumerate(chunks(model, body, text, does)):
         if n == 2 and does.kind == "cut":
             raise _Cut
         if n == 2 and does.kind == "garbage":
@@ -307,30 +234,6 @@ async def _lines(model: str, body: dict[str, Any], text: str | None, does: Behav
         if does.between:
             await asyncio.sleep(does.between)
     yield b"data: [DONE]\n\n"
-
-
-def _logprobs(text: str) -> dict[str, Any]:
-    tokens, offsets, values, at = tokens_of(text), [], [], 0
-    for token in tokens:
-        offsets.append(at)
-        values.append(None if at == 0 else logprob_of(token, text[:at]))
-        at += len(token)
-    top = [None if v is None else {t: v} for t, v in zip(tokens, values, strict=True)]
-    return {"tokens": tokens, "token_logprobs": values, "top_logprobs": top, "text_offset": offsets}
-
-
-def _completions(model: str, body: dict[str, Any], does: Behaviour) -> dict[str, Any]:
-    asked = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
-    choices = []
-    for index, prompt in enumerate(asked):
-        made = "" if body.get("max_tokens") == 0 else (does.reply or " 끝")
-        text = prompt + made if body.get("echo") else made
-        logprobs = _logprobs(text) if body.get("logprobs") is not None else None
-        choices.append({"index": index, "text": text, "logprobs": logprobs, "finish_reason": "length"})
-    if does.kind == "nochoices":
-        choices = []
-    head = {"id": "cmpl-fake", "object": "text_completion", "created": 0, "model": model}
-    return {**head, "choices": choices, "usage": _usage("".join(asked), "")}
 
 
 @pytest.fixture
