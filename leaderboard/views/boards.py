@@ -13,8 +13,10 @@ from django.views.decorators.http import require_safe
 from leaderboard import board_html, boards
 from leaderboard.board_views import KINDS, PRESETS, SIZES, TUNINGS, Choice
 from leaderboard.context import public
+from leaderboard.multi_turn_choice import Choice as JudgedChoice
 from leaderboard.published import Page, publisher
-from runners.models import EvaluationRun
+from leaderboard.views import multi_turn
+from runners.models import EvaluationRun, Suite
 
 LIVE_SECONDS = 1.0
 _live: dict[tuple[str, str], tuple[float, str, int]] = {}
@@ -37,18 +39,24 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _serve(request: HttpRequest, slug: str) -> HttpResponse:
     language = translation.get_language() or "ko"
-    choice = Choice.read(request.GET)
+    choice, judged = Choice.read(request.GET), JudgedChoice.read(request.GET)
     path = request.path
-    key = page_key(path, choice)
-    page = publisher.page(key, slug, "text/html; charset=utf-8", lambda built: _body(built, choice, language, path))
+
+    def render_body(built: boards.Board) -> bytes:
+        if built.suite.kind == Suite.Kind.MULTI_TURN:
+            return multi_turn.body(built, judged, language, path)
+        return _body(built, choice, language, path)
+
+    key = page_key(path, choice, judged)
+    page = publisher.page(key, slug, "text/html; charset=utf-8", render_body)
     if page is None:
         raise Http404(f"no board {slug}")
     return respond(request, page)
 
 
-def page_key(path: str, choice: Choice) -> str:
-    """One page per path and choice, however the address spells the choice."""
-    return path + choice.query()
+def page_key(path: str, choice: Choice, judged: JudgedChoice) -> str:
+    """One page per path and choice, however the address spells the choice; a board takes one kind of choice."""
+    return path + (judged.query() or choice.query())
 
 
 def _body(board: boards.Board, choice: Choice, language: str, path: str) -> bytes:
