@@ -6,6 +6,7 @@ the queue, decides, and what was answered stays (docs/running.md).
 
 from __future__ import annotations
 
+import functools
 import logging
 import shutil
 import socket
@@ -21,7 +22,7 @@ from runners import record, runs, specify
 from runners.adapters.harness import Child
 from runners.logs import for_the_public
 from runners.models import EvaluationRun, Task
-from runners.reports import Event, TaskReport
+from runners.reports import Event, RunSpec, TaskReport
 
 log = logging.getLogger(__name__)
 
@@ -106,39 +107,105 @@ def execute(
     on_beat: Callable[[Attempt], None] | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """One attempt at run `run_id`, to its end. False where there was nothing to claim.
+    """One attempt at run `run_id`, to its end, and then at others that wait for the same loaded model.
 
-    on_beat is called after every heartbeat (a progress bar, a worker's own sign of life); draining is asked at every
-    heartbeat and makes the attempt give its run back.
+    False where there was nothing to claim. on_beat is called after every heartbeat (a progress bar, a worker's own sign
+    of life); draining is asked at every heartbeat and makes the attempt give its run back.
     """
-    claim = runs.claim(run_id, worker or f"{socket.gethostname()}")
+    worker = worker or socket.gethostname()
+    claim = runs.claim(run_id, worker)
     if claim is None:
         return False
-    child: Child | None = None
+    session = Session(on_beat, draining)
+    try:
+        while claim is not None:
+            conclude(claim, functools.partial(session.run, claim), lambda: session.log)
+            claim = session.next_claim(worker)
+    finally:
+        session.end()
+    return True
 
-    def work() -> None:
-        nonlocal child
-        run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=run_id)
+
+class Session:
+    """Runs that share one loaded model: the child, and the run it did last."""
+
+    def __init__(self, on_beat: Callable[[Attempt], None] | None, draining: Callable[[], bool]) -> None:
+        self.on_beat, self.draining = on_beat, draining
+        self._child: Child | None = None
+        self._last: EvaluationRun | None = None
+
+    def run(self, claim: runs.Claim) -> None:
+        """The work of one attempt; raises how it ended, if not well."""
+        self._last = None
+        run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=claim.run_id)
         _check_disk()
         if executor := EXECUTORS.get(run.suite.kind):
             attempt = Attempt(claim, run, {})
-            executor(attempt, Pulse(attempt, on_beat, draining))
+            executor(attempt, Pulse(attempt, self.on_beat, self.draining))
             return
         spec = specify.run_spec(run, claim.attempt)
         attempt = Attempt(claim, run, {task.name: task for task in specify.open_tasks(run)})
         if spec.tasks:
-            child = Child(spec)
-            child.close()
-            _watch(attempt, child, on_beat, draining)
+            self._ask(spec)
+            self._watch(attempt)
         runs.finish(claim)
         shutil.rmtree(run.workdir, ignore_errors=True)
+        self._last = run
 
-    try:
-        conclude(claim, work, lambda: _log_of(child))
-    finally:
-        if child is not None and child.process.poll() is None:
+    def next_claim(self, worker: str) -> runs.Claim | None:
+        """A waiting run of the model that is loaded, so that it is loaded once for all its suites."""
+        run, child = self._last, self._child
+        if run is None or child is None or child.gone or run.lane != "gpu" or self.draining():
+            return None
+        waiting = EvaluationRun.objects.in_line(run.lane).filter(revision=run.revision).values_list("pk", flat=True)
+        return next(filter(None, (runs.claim(pk, worker) for pk in waiting[:8])), None)
+
+    @property
+    def log(self) -> str:
+        return self._child.log if self._child is not None else ""
+
+    def end(self) -> None:
+        """No further run: the child unloads its model and goes."""
+        if self._child is not None and self._child.process.poll() is None:
+            self._child.stop()
+
+    def _ask(self, spec: RunSpec) -> None:
+        if self._child is not None and not self._child.gone and self._child.serves(spec):
+            self._child.send(spec)
+            return
+        self.end()
+        self._child = Child(spec)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Follows the child until it has finished the run; raises how it ended, if not well."""
+        child = self._child
+        assert child is not None
+        while not attempt.finished:
+            for event in child.events(settings.BEAT_SECONDS / 2):
+                _take(attempt, event)
+            if child.gone and not attempt.finished:
+                raise _death(child)
+            if time.monotonic() - attempt.last_beat >= settings.BEAT_SECONDS:
+                self._beat(attempt, child)
+
+    def _beat(self, attempt: Attempt, child: Child) -> None:
+        """A heartbeat, and everything that may end the attempt at one."""
+        now = attempt.last_beat = time.monotonic()
+        if not _beat(attempt, child.log):
+            child.kill()
+            raise Lost("another attempt has taken over")
+        if self.on_beat is not None:
+            self.on_beat(attempt)
+        if runs.cancel_requested(attempt.claim):
             child.stop()
-    return True
+            raise Cancelled("asked to stop")
+        if self.draining():
+            child.stop()
+            raise Drained("the worker was asked to leave; the run waits for the next one")
+        limit = settings.STALL_SECONDS if attempt.loaded else settings.LOADING_SECONDS
+        if now - attempt.moved_at > limit:
+            child.kill()
+            raise Failure("stalled", f"No answer came for {limit / 60:.0f} minutes ({attempt.stage}).", False)
 
 
 def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], str] = lambda: "") -> None:
@@ -152,40 +219,10 @@ def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], s
     except Drained as stop:
         runs.release(claim, str(stop))
     except (Failure, specify.CannotRun) as failure:
-        runs.fail(claim, failure.kind, failure.message, permanent=failure.permanent, log=log_of())
+        runs.fail(claim, failure.kind, for_the_public(failure.message), permanent=failure.permanent, log=log_of())
     except Exception as error:
         log.exception("run %s attempt %s broke", claim.run_id, claim.attempt)
-        runs.fail(claim, "internal", f"{type(error).__name__}: {error}", permanent=False, log=log_of())
-
-
-def _watch(
-    attempt: Attempt, child: Child, on_beat: Callable[[Attempt], None] | None, draining: Callable[[], bool]
-) -> None:
-    """Follows the child until it is gone; raises how it ended, if not well."""
-    while not child.gone:
-        for event in child.events(settings.BEAT_SECONDS / 2):
-            _take(attempt, event)
-        now = time.monotonic()
-        if now - attempt.last_beat < settings.BEAT_SECONDS:
-            continue
-        attempt.last_beat = now
-        if not _beat(attempt, child.log):
-            child.kill()
-            raise Lost("another attempt has taken over")
-        if on_beat is not None:
-            on_beat(attempt)
-        if runs.cancel_requested(attempt.claim):
-            child.stop()
-            raise Cancelled("asked to stop")
-        if draining():
-            child.stop()
-            raise Drained("the worker was asked to leave; the run waits for the next one")
-        limit = settings.STALL_SECONDS if attempt.loaded else settings.LOADING_SECONDS
-        if now - attempt.moved_at > limit:
-            child.kill()
-            raise Failure("stalled", f"No answer came for {limit / 60:.0f} minutes ({attempt.stage}).", False)
-    if not attempt.finished:
-        raise _death(child)
+        runs.fail(claim, "internal", for_the_public(f"{type(error).__name__}: {error}"), permanent=False, log=log_of())
 
 
 def _beat(attempt: Attempt, text: str) -> bool:
@@ -246,7 +283,3 @@ def _death(child: Child) -> Failure:
     if code == -9:
         return Failure("killed", "The evaluation process was killed, most likely because memory ran out.", False)
     return Failure("child_died", f"The evaluation process ended early with exit status {code}.", False)
-
-
-def _log_of(child: Child | None) -> str:
-    return child.log if child is not None else ""

@@ -63,11 +63,20 @@ def scrubbed_environment(key_env: str | None, *, offline: bool) -> dict[str, str
     return environment
 
 
+def _needs_hub(spec: RunSpec) -> bool:
+    return any(task.dataset.source == "hub" for task in spec.tasks)
+
+
+def _environment_of(spec: RunSpec) -> tuple[str, str | None, bool]:
+    """What a child is started for; a run that needs another one needs another child."""
+    return spec.model.backend, spec.model.key_env, _needs_hub(spec)
+
+
 class Child:
     """One evaluation child. `events(timeout)` yields what came; `stop` and `kill` end its whole process group."""
 
     def __init__(self, spec: RunSpec) -> None:
-        hub = any(task.dataset.source == "hub" for task in spec.tasks)
+        self._serves = _environment_of(spec)
         (settings.HOME / "home").mkdir(exist_ok=True)
         Path(spec.workdir).mkdir(parents=True, exist_ok=True)
         self._heard_all = False
@@ -78,7 +87,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=scrubbed_environment(spec.model.key_env, offline=not hub),
+            env=scrubbed_environment(spec.model.key_env, offline=not _needs_hub(spec)),
             cwd=spec.workdir,
             start_new_session=True,
         )
@@ -87,7 +96,7 @@ class Child:
         self.send(spec)
 
     def send(self, spec: RunSpec) -> None:
-        """Gives the child a run; further runs of the same loaded model may follow until `close`."""
+        """Gives the child a run; further runs of the same loaded model may follow."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(spec.to_json().encode() + b"\n")
@@ -96,10 +105,9 @@ class Child:
             # It died while starting; its exit code and log tell why.
             self._log.append("the evaluation process ended before it read its task")
 
-    def close(self) -> None:
-        """No further run: the child unloads and ends."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+    def serves(self, spec: RunSpec) -> bool:
+        """Whether this child's interpreter and environment are those that `spec` needs."""
+        return self._serves == _environment_of(spec)
 
     def events(self, timeout: float) -> Iterable[Event]:
         """Events as they come, for at most about `timeout` seconds of silence; ends early when the child is gone."""
