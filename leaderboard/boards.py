@@ -104,11 +104,13 @@ def generation() -> int:
 def listed_runs(suite: Suite) -> list[EvaluationRun]:
     """Per revision the run that stands on the board: the newest finished one, else the newest with any sign of life.
 
-    Later evidence replaces earlier; a failed or running attempt never pushes a finished one off the board.
+    Later evidence replaces earlier; a failed or running attempt never pushes a finished one off the board. Trials of a
+    few items, or with other shots than the suite's, measure something else and stand on their own pages alone.
     """
     runs = (
         EvaluationRun.objects.published()
         .filter(suite=suite, revision__language_model__hidden_reason="")
+        .exclude(settings__has_any_keys=["limit", "shots"])
         .select_related("revision__language_model")
         .order_by("created_at", "id")
         .defer("log_tail", "environment", "attempts_log", "error_text")

@@ -52,7 +52,7 @@ def run_spec(run: EvaluationRun, attempt: int) -> RunSpec:
         attempt=attempt,
         workdir=run.workdir,
         model=model_spec(run.revision),
-        tasks=[task_spec(task, options.get("limit")) for task in tasks],
+        tasks=[task_spec(task, options.get("limit"), options.get("shots")) for task in tasks],
         seed=options.get("seed", 1234),
         batch_size=options.get("batch_size"),
         max_concurrency=options.get("max_concurrency", 32),
@@ -86,14 +86,14 @@ def model_spec(revision: ModelRevision) -> ModelSpec:
     )
 
 
-def task_spec(task: Task, limit: int | None) -> TaskSpec:
+def task_spec(task: Task, limit: int | None, shots: int | None = None) -> TaskSpec:
     """One task with the place its items come from: bundled, a local release, or the Hub at the pinned commit."""
     return TaskSpec(
         name=task.name,
         mode="generate" if task.mode == Task.Mode.GENERATE else "likelihood",
         config_sha=task.config_sha,
         dataset=dataset_spec(task),
-        num_fewshot=task.num_fewshot,
+        num_fewshot=task.num_fewshot if shots is None else shots,
         limit=limit,
     )
 

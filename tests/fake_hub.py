@@ -149,7 +149,8 @@ def _answer(hub: FakeHub, path: str) -> Answer:
     if repo is None or repo.private:
         return 401, {"X-Error-Message": "Invalid username or password."}, b'{"error": "Invalid username or password."}'
     revision = rest[1] if len(rest) > 1 else "main"
-    sha = {"main": repo.sha, repo.sha: repo.sha, **repo.branches}.get(revision)
+    commits = {sha: sha for sha in (repo.sha, *repo.branches.values())}
+    sha = {"main": repo.sha, **commits, **repo.branches}.get(revision)
     if sha is None:
         return _error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
     if rest[:1] == ["tree"]:

@@ -75,8 +75,9 @@ def folder(hub_id: str, sha: str) -> Path:
 
 
 def is_carried(target: Path) -> bool:
-    """Whether a folder was put there whole by somebody, or downloaded to its end."""
-    return target.is_dir() and ((target / ".complete").exists() or not (target / ".cache").exists())
+    """Whether a folder was put (or linked) there whole by somebody, or downloaded to its end."""
+    whole = target.is_symlink() or (target / ".complete").exists() or not (target / ".cache").exists()
+    return target.is_dir() and whole
 
 
 def carried(hub_id: str) -> list[str]:

@@ -216,3 +216,13 @@ def test_twenty_presses_at_once_stay_within_the_quota(same_key: bool) -> None:
     assert len(outcomes) == 20
     assert Submission.objects.count() == EvaluationRun.objects.count() == taken
     assert len({pk for pk in outcomes if pk}) == taken
+
+
+@pytest.mark.parametrize("trial", [{"limit": 2}, {"shots": 5}])
+def test_a_trial_does_not_stand_on_the_board(trial: dict[str, int]) -> None:
+    from leaderboard import boards
+
+    suite, revision = factories.make_suite(), factories.make_revision()
+    whole = factories.make_finished_run(revision, suite)
+    factories.make_finished_run(revision, suite, settings=trial)
+    assert [run.pk for run in boards.listed_runs(suite)] == [whole.pk]
