@@ -60,7 +60,11 @@ class ResultsFile:
         facts = {name: config[name] for name in FACTS if config.get(name) is not None}
         versions = {name: self.raw.get(f"{name}_version") for name in ("lm_eval", "transformers")}
         told = {name: self.raw[name] for name in TOLD if self.raw.get(name)}
-        return {**facts, **told, "versions": {name: version for name, version in versions.items() if version}}
+        return {
+            **facts,
+            **told,
+            "versions": {name: version for name, version in versions.items() if version not in (None, "N/A")},
+        }
 
     def times(self) -> tuple[datetime | None, datetime | None]:
         """When the evaluation began and ended; None where the file does not say it."""

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from runners.definitions import SuiteDefinition, load_suites
-from runners.reports import DatasetSpec, TaskSpec
 
 REPLIES = ["정답: A", "모르겠습니다", "B"]
 
@@ -18,23 +17,34 @@ def ko_basic() -> SuiteDefinition:
 
 
 def write_output(
-    folder: Path, names: list[str], *, limit: int | None = None, model: str = "maker/model", samples: bool = True
+    folder: Path,
+    names: list[str],
+    *,
+    limit: int | None = None,
+    model: str = "maker/model",
+    samples: bool = True,
+    bootstrap: int = 1,
 ) -> Path:
     """What `lm-eval run --log_samples --output_path folder` leaves for these tasks; gives the results file."""
     pytest.importorskip("lm_eval")
-    from lm_eval.evaluator import evaluate
+    from lm_eval.evaluator import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
+    from lm_eval.tasks import TaskManager
 
     from runners.child import fastpath
-    from runners.child.tasks import load_task
+    from runners.child.tasks import folder_of
 
     fastpath.install()
-    definitions = {task.name: task for task in ko_basic().tasks}
-    specs = [
-        TaskSpec(n, d.mode, d.config_sha, DatasetSpec("bundled", d.dataset)) for n in names if (d := definitions[n])
-    ]
-    tasks = {spec.name: load_task(spec) for spec in specs}
-    output = evaluate(lm=_player(), task_dict={"tasks": tasks}, limit=limit, log_samples=True)
+    folders = {str(folder_of(name)) for name in names}
+    manager = TaskManager(include_path=sorted(folders), include_defaults=False, metadata={"source": "bundled"})
+    output = simple_evaluate(
+        model=_player(),
+        tasks=list(names),
+        task_manager=manager,
+        limit=limit,
+        bootstrap_iters=bootstrap,
+        log_samples=True,
+    )
     items = output.pop("samples")
     tracker = EvaluationTracker(output_path=str(folder))
     tracker.general_config_tracker.log_experiment_args(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +90,11 @@ def test_a_real_output_folder_becomes_a_finished_run(output: Path, revision: Mod
         assert result.seconds is None
         assert len(result.task_hash) == 64
         assert item_scores([result.pk])[result.pk].mean() == pytest.approx(result.value)
+    environment = done.run.environment
+    assert (environment["model_name"], environment["random_seed"]) == ("maker/model", 0)
+    assert environment["versions"] == {"lm_eval": version("lm_eval")}
+    assert done.run.started_at is not None
+    assert abs((timezone.now() - done.run.started_at).total_seconds()) < 600
     revision.refresh_from_db()
     assert revision.frozen_at is not None
 
@@ -242,12 +249,13 @@ def test_groups_are_left_out_and_missing_errors_stay_missing(
     assert done.run.results.get(task__name=LIKELIHOOD).stderr is None
 
 
-def test_the_same_value_without_an_error_gets_it_from_the_samples(
-    output: Path, revision: ModelRevision, suite: Suite
+def test_an_error_that_was_not_worked_out_comes_from_the_samples(
+    output: Path, tmp_path: Path, revision: ModelRevision, suite: Suite
 ) -> None:
     known = json.loads(results_of(output).read_text())["results"][LIKELIHOOD]["acc_stderr,none"]
-    change(results_of(output), lambda raw: raw["results"][LIKELIHOOD].update({"acc_stderr,none": "N/A"}))
-    done = import_harness(output, revision, suite)
+    path = write_output(tmp_path / "again", [LIKELIHOOD], bootstrap=0)
+    assert json.loads(path.read_text())["results"][LIKELIHOOD]["acc_stderr,none"] == "N/A"
+    done = import_harness(path, revision, suite)
     assert done.run.results.get(task__name=LIKELIHOOD).stderr == pytest.approx(known, abs=1e-12)
 
 
