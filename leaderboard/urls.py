@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from leaderboard.api.docs import docs
-from leaderboard.views import boards, exports, models, queue, receipts, runs, samples, submit
+from leaderboard.views import boards, compare, exports, method, models, queue, receipts, runs, samples, submit
 
 urlpatterns = [
     path("", boards.home, name="home"),
@@ -21,6 +21,9 @@ urlpatterns = [
     path("runs/<int:pk>/samples/", samples.tasks, name="samples"),
     path("runs/<int:pk>/samples/<str:task>/", samples.items, name="task_samples"),
     path("runs/<int:pk>/samples/<str:task>/<int:doc_id>/", samples.item, name="sample"),
+    path("compare/", compare.compare, name="compare"),
+    path("method/", method.method, name="method"),
+    path("suites/<slug:slug>/", method.suite, name="suite"),
     path("queue/", queue.queue, name="queue"),
     path("queue/live/", queue.live, name="queue_live"),
     path("submit/", submit.submit, name="submit"),

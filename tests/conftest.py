@@ -35,10 +35,9 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     The publisher's thread stays asleep; a test that wants its work calls `publisher.refresh()`.
     """
-    if "leaderboard.published" in sys.modules:
-        from leaderboard.published import Publisher
+    from leaderboard.published import Publisher
 
-        monkeypatch.setattr(Publisher, "_watch", lambda self: None)
+    monkeypatch.setattr(Publisher, "_watch", lambda self: None)
     yield
     _forget()
     translation.deactivate()

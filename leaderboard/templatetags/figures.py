@@ -33,7 +33,9 @@ def half(stderr: float | None) -> str:
 @register.filter
 def signed(value: float | None) -> str:
     """A difference of shares in points with its sign."""
-    return MISSING if value is None else f"{value * 100:+.1f}".replace("-", "−")
+    if value is None:
+        return MISSING
+    return "0.0" if abs(value) < 0.0005 else f"{value * 100:+.1f}".replace("-", "−")
 
 
 @register.filter
