@@ -135,6 +135,18 @@ def known_quality() -> dict[tuple[str, str], tuple[str, ...]]:
     return {(row["question_id"], row["quality"]): tuple(row["outputs"]) for row in rows}
 
 
+def recorded_answer(quality: str, asked: Sequence[str]) -> str | None:
+    """What the player of a quality says after these questions of the bundled set; None where none is recorded."""
+    key = _keys().get(asked[0])
+    told = known_quality().get((key, quality)) if key is not None else None
+    return None if told is None or len(asked) > len(told) else told[len(asked) - 1]
+
+
+@cache
+def _keys() -> dict[str, str]:
+    return {one.turns[0]: one.id for one in read(FOLDER / "questions.jsonl", "logickor", Intake())}
+
+
 def _sha(questions: Sequence[formats.Question], protocol: Protocol) -> str:
     rows = [[one.id, one.category, one.turns, one.references] for one in questions]
     text = json.dumps([protocol.slug, _settings(protocol), rows], ensure_ascii=False, sort_keys=True)

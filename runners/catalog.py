@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -33,27 +34,37 @@ class Changes:
     drifted: list[str]
 
 
+# What other floors ship: each brings its own rows up to date and says what it did.
+SHIPPED: list[Callable[[], Changes]] = []
+
+
 def register_reference_players() -> None:
-    """The built-in players, each a language model with one revision."""
+    """The built-in players of zero-shot suites, each a language model with one revision."""
     for key, name in REFERENCE_PLAYERS.items():
-        language_model, _ = LanguageModel.objects.get_or_create(
-            slug=f"reference/{key}",
-            defaults={
-                "name": name,
-                "organization": "Gyeoru",
-                "kind": LanguageModel.Kind.REFERENCE,
-                "tuning": LanguageModel.Tuning.UNKNOWN,
-                "licence": "Apache-2.0",
-            },
-        )
-        ModelRevision.objects.get_or_create(
-            slug=f"reference/{key}",
-            defaults={
-                "language_model": language_model,
-                "backend": ModelRevision.Backend.REFERENCE,
-                "api_name": key,
-            },
-        )
+        register_player(key, name)
+
+
+def register_player(key: str, name: str) -> ModelRevision:
+    """A reference player: a language model with one revision, `reference/<key>`."""
+    language_model, _ = LanguageModel.objects.get_or_create(
+        slug=f"reference/{key}",
+        defaults={
+            "name": name,
+            "organization": "Gyeoru",
+            "kind": LanguageModel.Kind.REFERENCE,
+            "tuning": LanguageModel.Tuning.UNKNOWN,
+            "licence": "Apache-2.0",
+        },
+    )
+    revision, _ = ModelRevision.objects.get_or_create(
+        slug=f"reference/{key}",
+        defaults={
+            "language_model": language_model,
+            "backend": ModelRevision.Backend.REFERENCE,
+            "api_name": key,
+        },
+    )
+    return revision
 
 
 def register_revision(
@@ -157,6 +168,36 @@ def register_endpoint(
     return revision
 
 
+def register_imported(names: Iterable[str]) -> dict[str, ModelRevision]:
+    """The revisions that an imported file means by these names, in the caller's transaction.
+
+    A name is the slug of a revision, of an earlier import (`import/<name>`) or of a model with one revision; any other
+    becomes an imported revision of that name, frozen at once: what answered is not known beyond its name.
+    """
+    found: dict[str, ModelRevision] = {}
+    for name in dict.fromkeys(names):
+        slug = f"import/{name}"
+        known = {revision.slug: revision for revision in ModelRevision.objects.filter(slug__in=(name, slug))}
+        only = list(ModelRevision.objects.filter(language_model__slug=name)[:2])
+        match = known.get(name) or known.get(slug) or (only[0] if len(only) == 1 else None)
+        if match is not None:
+            found[name] = match
+            continue
+        language_model, _ = LanguageModel.objects.get_or_create(
+            slug=slug, defaults={"name": name, "kind": LanguageModel.Kind.API}
+        )
+        found[name], _ = ModelRevision.objects.get_or_create(
+            slug=slug,
+            defaults={
+                "language_model": language_model,
+                "backend": ModelRevision.Backend.API,
+                "api_name": name,
+                "frozen_at": timezone.now(),
+            },
+        )
+    return found
+
+
 def synchronise() -> Changes:
     """Brings the shipped suites into the database. A published suite is never changed: a new version is needed."""
     published, drifted = [], []
@@ -168,6 +209,10 @@ def synchronise() -> Changes:
                 published.append(definition.slug)
             elif suite.definition_sha != definition.sha:
                 drifted.append(definition.slug)
+    for shipped in SHIPPED:
+        changes = shipped()
+        published += changes.published
+        drifted += changes.drifted
     return Changes(published, drifted)
 
 
