@@ -81,7 +81,8 @@ class TaskOutput:
     """One task of a results file. Counts are None where the file does not tell them.
 
     `row` holds lm-eval's `{"acc,none": …, "acc_stderr,none": …}`; `n_original` is the size of the whole set,
-    `n_effective` how many of it were asked; `samples` is None where no file of the task's items lies beside.
+    `n_effective` how many of it were asked; `is_ours`: evaluated by this project's definition and not by lm-eval's own
+    of the same name; `samples` is None where no file of the task's items lies beside.
     """
 
     name: str
@@ -91,6 +92,7 @@ class TaskOutput:
     n_effective: int | None
     shots: int | None
     output_type: str
+    is_ours: bool
     samples: Path | None
 
     @property
@@ -176,6 +178,8 @@ def _tasks(file: ResultsFile, problems: list[Problem]) -> Iterator[TaskOutput]:
         counts = _part(file, "n-samples").get(name)
         counts = counts if isinstance(counts, dict) else {}
         config = _part(file, "configs").get(name)
+        config = config if isinstance(config, dict) else {}
+        source = config.get("dataset_kwargs")
         yield TaskOutput(
             name=name,
             file=file,
@@ -183,7 +187,8 @@ def _tasks(file: ResultsFile, problems: list[Problem]) -> Iterator[TaskOutput]:
             n_original=_count(counts.get("original")),
             n_effective=_count(counts.get("effective", row.get("sample_len"))),
             shots=_count(_part(file, "n-shot").get(name)),
-            output_type=str(config.get("output_type", "")) if isinstance(config, dict) else "",
+            output_type=str(config.get("output_type", "")),
+            is_ours=isinstance(source, dict) and "release" in source,
             samples=_samples(file, name, problems),
         )
 

@@ -133,6 +133,8 @@ def _prepare(output: TaskOutput, task: Task, folder: Path, reading: _Reading) ->
     """A task's report and samples file, or None with its problems told."""
     before = len(reading.problems)
     reading.problems += _unlike(output, task)
+    if not output.is_ours:
+        reading.notes.append(f"{task.name} was evaluated by another definition of that name; its prompts may differ.")
     samples = folder / f"{task.name}.samples.jsonl"
     reports: list[SampleReport] = []
     found: dict[str, Metric] = {}

@@ -228,6 +228,14 @@ def test_what_is_of_something_else_is_refused_by_name(
     assert any(words in problem for problem in refused(output, revision, suite))
 
 
+def test_another_definition_of_the_same_name_is_told(output: Path, revision: ModelRevision, suite: Suite) -> None:
+    change(results_of(output), lambda raw: raw["configs"][GENERATION].update(dataset_kwargs=None))
+    notes = import_harness(output, revision, suite).notes
+    assert [note for note in notes if "another definition" in note] == [
+        f"{GENERATION} was evaluated by another definition of that name; its prompts may differ."
+    ]
+
+
 def test_other_suites_tasks_can_be_left_out(output: Path, revision: ModelRevision, suite: Suite) -> None:
     change(results_of(output), lambda raw: raw["results"].update({"hellaswag": {"acc,none": 0.5}}))
     done = import_harness(output, revision, suite, skip_unknown=True)
