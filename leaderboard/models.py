@@ -35,7 +35,7 @@ class Submission(models.Model):
         indexes = [models.Index(fields=["network_hash", "created_at"], name="submission_network")]
 
     def __str__(self) -> str:
-        return self.receipt
+        return f"submission {self.pk}"
 
 
 class RatingSnapshot(models.Model):
