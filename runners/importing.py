@@ -256,7 +256,7 @@ def _write(revision: ModelRevision, suite: Suite, files: list[ResultsFile], read
     kept: list[str] = []
     try:
         with transaction.atomic():
-            run = _run(revision, suite, files)
+            run = _run(revision, suite, files, sum(one.report.n_docs for one in ready))
             for one in ready:
                 stored = record.keep_file(run.pk, one.samples)
                 kept.append(stored.name)
@@ -280,7 +280,7 @@ def _unknown(result: TaskResult, one: _Ready) -> None:
         result.artifact.delete()
 
 
-def _run(revision: ModelRevision, suite: Suite, files: list[ResultsFile]) -> EvaluationRun:
+def _run(revision: ModelRevision, suite: Suite, files: list[ResultsFile], n_items: int) -> EvaluationRun:
     imported = {file.path.name: file.sha256 for file in files}
     identity = json.dumps([revision.slug, suite.slug, suite.version, sorted(imported.values())])
     begun, ended = files[0].times()
@@ -292,6 +292,8 @@ def _run(revision: ModelRevision, suite: Suite, files: list[ResultsFile]) -> Eva
         fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
         environment={"engine": "lm-eval", "imported": imported, **files[0].facts()},
         is_imported=True,
+        progress_done=n_items,
+        progress_total=n_items,
         started_at=begun,
         finished_at=ended or timezone.now(),
     )

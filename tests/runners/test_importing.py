@@ -93,6 +93,7 @@ def test_a_real_output_folder_becomes_a_finished_run(output: Path, revision: Mod
     environment = done.run.environment
     assert (environment["model_name"], environment["random_seed"]) == ("maker/model", 0)
     assert environment["versions"] == {"lm_eval": version("lm_eval")}
+    assert (done.run.progress_done, done.run.progress_total) == (94, 94)
     assert done.run.started_at is not None
     assert abs((timezone.now() - done.run.started_at).total_seconds()) < 600
     revision.refresh_from_db()
