@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
@@ -40,6 +41,9 @@ class Cell(NamedTuple):
     high: int
 
 
+_UNDECIDED: Final[dict[str, int]] = {Vote.Winner.TIE.value: 2, Vote.Winner.BOTH_BAD.value: 3}
+
+
 class Counts(NamedTuple):
     """Votes for the revision with the lower id, for the other, undecided, and calling both bad."""
 
@@ -47,9 +51,6 @@ class Counts(NamedTuple):
     high_wins: int = 0
     ties: int = 0
     both_bad: int = 0
-
-    def plus(self, other: Counts, times: int = 1) -> Counts:
-        return Counts(*(mine + times * theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class Group(NamedTuple):
@@ -64,6 +65,7 @@ class Group(NamedTuple):
     votes: int
 
 
+@lru_cache(maxsize=4096)
 def categories(category: str, language: str, turn: int | None) -> tuple[str, ...]:
     """The tables a vote counts in: everything, each of its categories (separated by |), its language, multi-turn."""
     named = [part.strip() for part in category.split("|")]
@@ -77,23 +79,23 @@ def categories(category: str, language: str, turn: int | None) -> tuple[str, ...
 
 def tabulate(groups: Iterable[Group]) -> dict[Cell, Counts]:
     """The counts of votes, by category and pair in order."""
-    table: dict[Cell, Counts] = {}
-    for group in groups:
-        low, high = sorted((group.left, group.right))
-        counts = _counts(group.winner, group.left == low, group.votes)
-        for category in categories(group.category, group.language, group.turn):
-            cell = Cell(category, low, high)
-            table[cell] = table.get(cell, Counts()).plus(counts)
-    return table
+    table: dict[Cell, list[int]] = {}
+    for left, right, winner, category, language, turn, votes in groups:
+        low, high = (left, right) if left < right else (right, left)
+        column = _column(winner, left == low)
+        for name in categories(category, language, turn):
+            counts = table.get(cell := Cell(name, low, high))
+            if counts is None:
+                counts = table[cell] = [0, 0, 0, 0]
+            counts[column] += votes
+    return {cell: Counts(*counts) for cell, counts in table.items()}
 
 
-def _counts(winner: str, left_is_low: bool, votes: int) -> Counts:
-    if winner == Vote.Winner.TIE:
-        return Counts(ties=votes)
-    if winner == Vote.Winner.BOTH_BAD:
-        return Counts(both_bad=votes)
-    low_won = (winner == Vote.Winner.LEFT) == left_is_low
-    return Counts(low_wins=votes) if low_won else Counts(high_wins=votes)
+def _column(winner: str, left_is_low: bool) -> int:
+    """Which of `Counts` a verdict adds to."""
+    if winner in _UNDECIDED:
+        return _UNDECIDED[winner]
+    return 0 if (winner == "a") == left_is_low else 1
 
 
 def add(source_id: int, table: Mapping[Cell, Counts], times: int = 1) -> None:

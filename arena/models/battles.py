@@ -99,14 +99,14 @@ class Vote(models.Model):
         TIE = "tie", _("about the same")
         BOTH_BAD = "bothbad", _("both are bad")
 
-    # An index costs every imported vote: the three foreign keys share the composite ones below.
+    # Every index costs an imported vote: foreign keys share the composite ones below, two are of our own battles alone.
     source = models.ForeignKey(VoteSource, models.PROTECT, related_name="votes", db_index=False)
     battle = models.OneToOneField(Battle, models.PROTECT, null=True, blank=True, related_name="vote")
     external_id = models.CharField(max_length=80, blank=True)
     left = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+", db_index=False)
     right = models.ForeignKey(ModelRevision, models.PROTECT, related_name="+", db_index=False)
     winner = models.CharField(max_length=8, choices=Winner.choices)
-    voter = models.ForeignKey(Voter, models.PROTECT, null=True, blank=True, related_name="votes")
+    voter = models.ForeignKey(Voter, models.PROTECT, null=True, blank=True, related_name="votes", db_index=False)
     item = models.CharField(max_length=160, blank=True)
     turn = models.PositiveSmallIntegerField(null=True, blank=True)
     category = models.CharField(max_length=80, blank=True, help_text="one or several, separated by |")
@@ -127,7 +127,8 @@ class Vote(models.Model):
         ]
         indexes = [
             models.Index(fields=["source", "id"], name="vote_source"),
-            models.Index(fields=["source", "item"], name="vote_item"),
+            models.Index(fields=["source", "item"], condition=models.Q(battle__isnull=False), name="vote_item"),
+            models.Index(fields=["voter", "id"], condition=models.Q(battle__isnull=False), name="vote_voter"),
             models.Index(fields=["source", "left", "right"], name="vote_pair"),
         ]
 
