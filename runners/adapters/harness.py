@@ -78,7 +78,6 @@ class Child:
     def __init__(self, spec: RunSpec) -> None:
         self._serves = _environment_of(spec)
         (settings.HOME / "home").mkdir(exist_ok=True)
-        Path(spec.workdir).mkdir(parents=True, exist_ok=True)
         self._heard_all = False
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -88,7 +87,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=scrubbed_environment(spec.model.key_env, offline=not _needs_hub(spec)),
-            cwd=spec.workdir,
+            cwd=settings.HOME,
             start_new_session=True,
         )
         for reader in (self._read_events, self._read_log):
@@ -98,6 +97,7 @@ class Child:
     def send(self, spec: RunSpec) -> None:
         """Gives the child a run; further runs of the same loaded model may follow."""
         assert self.process.stdin is not None
+        Path(spec.workdir).mkdir(parents=True, exist_ok=True)
         try:
             self.process.stdin.write(spec.to_json().encode() + b"\n")
             self.process.stdin.flush()
