@@ -20,6 +20,7 @@ NAMES: dict[str, str | Promise] = {
     "platform": _("Platform"),
     "cpus": _("Processor cores"),
     "gpus": "GPU",
+    "served_name": _("Served name"),
     "device": _("Device"),
     "dtype": "dtype",
     "parameters": _("Parameters"),
@@ -31,6 +32,7 @@ NAMES: dict[str, str | Promise] = {
     "commit_sha": _("Model commit"),
     "system_instruction": _("System instruction"),
     "limit": _("Items per task at most"),
+    "shots": _("Examples in each prompt"),
     "apply_chat_template": _("Chat template applied"),
 }
 
@@ -70,6 +72,8 @@ def setting_facts(run: EvaluationRun) -> list[Fact]:
     """The run's settings and what its process wrote down about itself, flat; settings first."""
     merged: dict[str, Any] = {**run.environment, **run.settings}
     versions = merged.pop("versions", None)
+    # Where an endpoint lives is the operator's business; its slug and served name say what was measured.
+    merged.pop("base_url", None)
     facts = [Fact(NAMES.get(name, name), _text(value)) for name, value in sorted(merged.items(), key=_order)]
     if isinstance(versions, Mapping):
         facts += [Fact(package, str(version)) for package, version in sorted(versions.items())]
@@ -77,8 +81,17 @@ def setting_facts(run: EvaluationRun) -> list[Fact]:
 
 
 def evaluate_command(run: EvaluationRun) -> str:
-    """The site's own command for the same run; what is not the default of a run is named."""
-    return shlex.join(["manage.py", "evaluate", run.revision.slug, run.suite.slug, *_options(run.settings), "--now"])
+    """The site's own command for the same run; what is not the default of a run is named.
+
+    A model of the Hub is named by its commit, so that the command works on any machine.
+    """
+    revision, name = run.revision, run.revision.slug
+    load: list[str] = []
+    if revision.hub_id:
+        name = f"{revision.hub_id}@{revision.commit_sha}"
+        load += ["--backend", revision.backend] if revision.backend != ModelRevision.Backend.HF else []
+        load += ["--dtype", revision.dtype] if revision.dtype else []
+    return shlex.join(["manage.py", "evaluate", name, run.suite.slug, *load, *_options(run.settings), "--now"])
 
 
 def harness_command(run: EvaluationRun, tasks: Iterable[Task]) -> str | None:
@@ -97,6 +110,8 @@ def harness_command(run: EvaluationRun, tasks: Iterable[Task]) -> str | None:
         words.append("--apply_chat_template")
     if told.get("system_instruction"):
         words += ["--system_instruction", str(told["system_instruction"])]
+    if told.get("shots") is not None:
+        words += ["--num_fewshot", str(told["shots"])]
     if told.get("limit"):
         words += ["--limit", str(told["limit"])]
     # The tasks' own functions live in this project, so its folder has to be importable.

@@ -90,10 +90,13 @@ class Line:
 
 @dataclass
 class _Pace:
-    """Items of each suite's tasks and seconds per item of its earlier runs, by lane."""
+    """Items of each suite's tasks and seconds per item of its earlier runs, by lane and backend.
+
+    A reference player in the same lane says nothing about a served model.
+    """
 
     tasks: dict[int, list[tuple[str, int | None]]] = field(default_factory=lambda: defaultdict(list))
-    speeds: dict[tuple[int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    speeds: dict[tuple[int, str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def of(cls, suites: Iterable[int]) -> _Pace:
@@ -111,7 +114,7 @@ class _Pace:
             .order_by("-finished_at")[: MEASURED_RUNS * max(len(suites), 1)]
         )  # fmt: skip
         for run in earlier:
-            items, speeds = pace.items(run), pace.speeds[run.suite_id, run.lane]
+            items, speeds = pace.items(run), pace.speeds[run.suite_id, run.lane, run.revision.backend]
             if items and len(speeds) < MEASURED_RUNS and run.started_at and run.finished_at:
                 speeds.append((run.finished_at - run.started_at).total_seconds() / items)
         return pace
@@ -128,8 +131,8 @@ class _Pace:
         return sum(n if limit is None else min(n, limit) for n in sizes if n is not None)
 
     def span(self, run: EvaluationRun, items: int | None) -> Seconds:
-        """Seconds for so many items of the run's suite in its lane."""
-        speeds = self.speeds.get((run.suite_id, run.lane), [])
+        """Seconds for so many items of the run's suite on its backend in its lane."""
+        speeds = self.speeds.get((run.suite_id, run.lane, run.revision.backend), [])
         if not speeds or items is None:
             return UNKNOWN
         if len(speeds) == 1:

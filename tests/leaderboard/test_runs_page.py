@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from leaderboard import reproduction, run_page
+from runners.management.commands import evaluate
 from runners.models import EvaluationRun
 from tests import factories
 
@@ -114,11 +116,30 @@ def test_the_commands_name_commit_precision_and_settings() -> None:
         settings={"limit": 5, "seed": 7},
         environment={"batch_size": 16},
     )
-    assert reproduction.evaluate_command(run) == f"manage.py evaluate {revision.slug} s --limit 5 --seed 7 --now"
+    assert reproduction.evaluate_command(run) == (
+        f"manage.py evaluate maker/tiny@{revision.commit_sha} s --dtype bfloat16 --limit 5 --seed 7 --now"
+    )
     command = reproduction.harness_command(run, run.suite.tasks.all())
     assert command is not None
     assert f"pretrained=maker/tiny,revision={revision.commit_sha},dtype=bfloat16" in command
     assert "--seed 7 --batch_size 16 --apply_chat_template --limit 5" in command
+
+
+def test_the_sites_command_is_one_that_it_understands() -> None:
+    run = factories.make_run(
+        factories.make_revision("maker/tiny", backend="vllm"),
+        settings={
+            "limit": 5,
+            "shots": 0,
+            "batch_size": 8,
+            "apply_chat_template": False,
+            "system_instruction": "한 줄로",
+        },
+    )
+    words = shlex.split(reproduction.evaluate_command(run))[2:]
+    options = vars(evaluate.Command().create_parser("manage.py", "evaluate").parse_args(words))
+    assert {name: options[name] for name in run.settings} == run.settings
+    assert (options["backend"], options["dtype"], options["now"]) == ("vllm", "bfloat16", True)
 
 
 def test_a_served_model_has_no_plain_harness_command() -> None:
@@ -148,3 +169,10 @@ def test_the_page_takes_as_many_queries_with_many_tasks_as_with_one(
     run = factories.make_finished_run(suite=factories.make_suite(tasks=12), started_at=timezone.now() - timedelta(1))
     with django_assert_max_num_queries(6):
         client.get(f"/ko/runs/{run.pk}/")
+
+
+def test_the_address_of_a_served_model_stays_with_the_operator(client: Client) -> None:
+    run = factories.make_run(status="finished", environment={"base_url": "http://10.0.0.7/v1", "engine": "openai"})
+    text = _text(client, f"/en/runs/{run.pk}/")
+    assert "openai" in text
+    assert "10.0.0.7" not in text

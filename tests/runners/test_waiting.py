@@ -20,9 +20,9 @@ def suite() -> Suite:
     return factories.make_suite(tasks=[factories.make_task(n_docs=60), factories.make_task(n_docs=40)])
 
 
-def _finished(suite: Suite, seconds: float, **fields: Any) -> EvaluationRun:
+def _finished(suite: Suite, seconds: float, *, backend: str = "reference", **fields: Any) -> EvaluationRun:
     now = timezone.now()
-    revision = factories.make_revision(backend="reference")
+    revision = factories.make_revision(backend=backend)
     times = {"started_at": now - timedelta(seconds=seconds), "finished_at": now}
     return factories.make_run(revision, suite, "finished", **times, **fields)
 
@@ -130,11 +130,19 @@ def test_a_running_run_is_measured_by_its_own_speed(suite: Suite) -> None:
 def test_a_chat_model_is_asked_generation_tasks_only() -> None:
     tasks = [factories.make_task(n_docs=50), factories.make_task(n_docs=50, mode="likelihood")]
     suite = factories.make_suite(tasks=tasks)
-    _finished(suite, 100)
-    _finished(suite, 100)
+    _finished(suite, 100, backend="api")
+    _finished(suite, 100, backend="api")
+    factories.make_worker()
+    likelihoods = factories.make_endpoint(supports_likelihood=True)
+    revision = factories.make_revision(backend="api", endpoint=likelihoods)
+    assert waiting.eta(factories.make_run(revision, suite)) == pytest.approx((200, 200))
+
+
+def test_a_reference_player_says_nothing_about_a_served_model(suite: Suite) -> None:
+    _finished(suite, 1)
     factories.make_worker()
     revision = factories.make_revision(backend="api", endpoint=factories.make_endpoint())
-    assert waiting.eta(factories.make_run(revision, suite)) == pytest.approx((50, 50))
+    assert waiting.eta(factories.make_run(revision, suite)) is None
 
 
 def test_the_whole_line_takes_four_queries(suite: Suite, django_assert_num_queries: Any) -> None:
