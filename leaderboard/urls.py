@@ -5,11 +5,25 @@ from __future__ import annotations
 from django.urls import path
 
 from leaderboard.api.docs import docs
-from leaderboard.views import boards, compare, exports, method, models, queue, receipts, runs, samples, submit
+from leaderboard.views import (
+    answers,
+    boards,
+    compare,
+    exports,
+    judges,
+    method,
+    models,
+    queue,
+    receipts,
+    runs,
+    samples,
+    submit,
+)
 
 urlpatterns = [
     path("", boards.home, name="home"),
     path("boards/<slug:slug>/", boards.board, name="board"),
+    path("boards/<slug:slug>/compare/", answers.compare, name="compare_answers"),
     path("boards/<slug:slug>.csv", exports.board_csv, name="board_csv"),
     path("api/v1/docs", docs, name="api_docs_in_language"),
     path("live/<slug:slug>/", boards.live, name="live"),
@@ -24,6 +38,11 @@ urlpatterns = [
     path("compare/", compare.compare, name="compare"),
     path("method/", method.method, name="method"),
     path("suites/<slug:slug>/", method.suite, name="suite"),
+    path("answers/<int:pk>/", answers.answer, name="answer"),
+    path("questions/<slug:slug>/", answers.questions, name="questions"),
+    path("questions/<slug:slug>/<path:key>/", answers.question, name="question"),
+    path("judges/", judges.judges, name="judges"),
+    path("judges/<path:slug>/", judges.judge, name="judge"),
     path("queue/", queue.queue, name="queue"),
     path("queue/live/", queue.live, name="queue_live"),
     path("submit/", submit.submit, name="submit"),

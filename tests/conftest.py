@@ -53,3 +53,5 @@ def _forget() -> None:
         modules["leaderboard.views.boards"]._live.clear()
     if "leaderboard.views.queue" in modules:
         modules["leaderboard.views.queue"]._known.clear()
+    if "leaderboard.judge_page" in modules:
+        modules["leaderboard.judge_page"]._bench.cache_clear()

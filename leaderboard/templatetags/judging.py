@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from judging.bias import Share
 from judging.scores import Mean
@@ -83,3 +84,45 @@ def won(value: int | None) -> str:
 def dollars(value: Decimal | float | None) -> str:
     """US dollars with as many decimals as they need."""
     return MISSING if value is None else f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
+
+
+@register.simple_tag
+def score_of(neighbour: Any, judge: Any, turn: int) -> str:
+    """A neighbour's mean score by one judge on one turn."""
+    return score(neighbour.scores.get((judge.pk, turn)))
+
+
+@register.simple_tag
+def side_by_side(answers: list[int | None]) -> str:
+    """The address that shows these answers side by side; empty where there are none."""
+    known = [answer for answer in answers if answer is not None]
+    beside = ",".join(str(answer) for answer in known[1:])
+    return f"/answers/{known[0]}/{f'?with={beside}' if beside else ''}" if known else ""
+
+
+QUALITIES = {
+    "complete": _lazy("correct and complete"),
+    "terse": _lazy("correct but terse"),
+    "wrong": _lazy("fluent but wrong"),
+    "english": _lazy("right but in English"),
+}
+
+
+@register.simple_tag
+def quality(name: str) -> str:
+    """A known quality in words."""
+    return str(QUALITIES.get(name, name))
+
+
+@register.simple_tag
+def beaten(pairs: list[list[str]], canary: str) -> str:
+    """The models that a canary beat, at most three by name."""
+    models = [model for name, model in pairs if name == canary]
+    return ", ".join(models[:3]) + (f" +{len(models) - 3}" if len(models) > 3 else "")
+
+
+@register.simple_tag
+def unread(counts: dict[str, int]) -> SafeString | str:
+    """The share of judgments without a verdict, by its counts."""
+    failed = sum(counts.get(status, 0) for status in ("unparsable", "refused", "error"))
+    return share(Share(failed, failed + counts.get("done", 0)))
