@@ -19,7 +19,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run from the line to the last hash."""
     found = _run(pk)
     page = run_page.read(found)
-    return render(request, "runs/run.html", {"page": page, "run": found, **_more(page)})
+    is_trial = any(name in found.settings for name in ("limit", "shots"))
+    return render(request, "runs/run.html", {"page": page, "run": found, "is_trial": is_trial, **_more(page)})
 
 
 @require_safe

@@ -176,3 +176,16 @@ def test_the_address_of_a_served_model_stays_with_the_operator(client: Client) -
     text = _text(client, f"/en/runs/{run.pk}/")
     assert "openai" in text
     assert "10.0.0.7" not in text
+
+
+def test_a_trial_says_that_it_stands_on_no_board(client: Client) -> None:
+    trial = factories.make_run(status="finished", settings={"limit": 5})
+    assert "it stands on no board" in _text(client, f"/en/runs/{trial.pk}/")
+    assert "it stands on no board" not in _text(client, f"/en/runs/{factories.make_run().pk}/")
+
+
+def test_a_suite_without_harness_tasks_still_has_a_run_page(client: Client) -> None:
+    run = factories.make_run(suite=factories.make_suite(tasks=[]), status="judging")
+    text = _text(client, f"/en/runs/{run.pk}/")
+    assert "Results by task" not in text
+    assert "being judged" in text
