@@ -259,10 +259,15 @@ def hinted(run_ids: list[int]) -> None:
 
 
 def touch(name: str) -> None:
-    """Makes the pages called `name` new; call it inside the transaction that changes what they show."""
-    changed = Generation.objects.filter(pk=name).update(value=F("value") + 1, changed_at=timezone.now())
-    if not changed:
-        Generation.objects.bulk_create([Generation(name=name, value=1)], ignore_conflicts=True)
+    """Makes the pages called `name` new; call it inside the transaction that changes what they show.
+
+    Holds the counter's row until that transaction ends, so that it also lets one transaction in at a time.
+    """
+    row, more = Generation.objects.filter(pk=name), {"value": F("value") + 1, "changed_at": timezone.now()}
+    if not row.update(**more):
+        # Somebody else may be making it too; only the update after that is sure to hold it.
+        Generation.objects.bulk_create([Generation(name=name)], ignore_conflicts=True)
+        row.update(**more)
 
 
 def _abandon(run: EvaluationRun, text: str, still: Q) -> None:
