@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
 from django.utils import timezone
 
 from leaderboard.aggregate import Cell as Number
@@ -102,25 +103,29 @@ def generation() -> int:
 
 
 def listed_runs(suite: Suite) -> list[EvaluationRun]:
-    """Per revision the run that stands on the board: the newest finished one, else the newest with any sign of life.
+    """Per revision the run that stands on the board: the newest finished one with the most tasks, else the newest with
+    any sign of life.
 
-    Later evidence replaces earlier; a failed or running attempt never pushes a finished one off the board. Trials of a
-    few items, or with other shots than the suite's, measure something else and stand on their own pages alone.
+    Later evidence replaces earlier, but an import of a few tasks does not push a whole run off the board, and neither
+    does a failed or running attempt. Trials of a few items, or with other shots than the suite's, measure something
+    else and stand on their own pages alone.
     """
     runs = (
         EvaluationRun.objects.published()
         .filter(suite=suite, revision__language_model__hidden_reason="")
         .exclude(settings__has_any_keys=["limit", "shots"])
         .select_related("revision__language_model")
+        .annotate(n_tasks=Count("results"))
         .order_by("created_at", "id")
         .defer("log_tail", "environment", "attempts_log", "error_text")
     )
-    listed: dict[int, EvaluationRun] = {}
+    listed: dict[int, tuple[tuple[bool, int], EvaluationRun]] = {}
     for run in runs:
+        weight = (run.status == "finished", run.n_tasks if run.status == "finished" else 0)
         known = listed.get(run.revision_id)
-        if known is None or known.status != "finished" or run.status == "finished":
-            listed[run.revision_id] = run
-    return list(listed.values())
+        if known is None or weight >= known[0]:
+            listed[run.revision_id] = (weight, run)
+    return [run for _weight, run in listed.values()]
 
 
 def build(suite: Suite) -> Board:

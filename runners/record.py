@@ -129,8 +129,8 @@ def _row(result: TaskResult, offset: int, report: SampleReport) -> Sample:
         item_id=report.item_id,
         status=report.status,
         correct=report.correct,
-        extracted=None if report.extracted is None else report.extracted[:CLIP],
-        target=report.target[:CLIP],
+        extracted=None if report.extracted is None else _clip(report.extracted),
+        target=_clip(report.target),
         metrics=report.metrics,
         finish_reason=report.finish_reason or "",
         doc_hash=report.doc_hash,
@@ -138,3 +138,8 @@ def _row(result: TaskResult, offset: int, report: SampleReport) -> Sample:
         target_hash=report.target_hash,
         offset=offset,
     )
+
+
+def _clip(text: str) -> str:
+    """`text` as a column takes it; PostgreSQL refuses NUL, which models do write."""
+    return text.replace("\0", "\ufffd")[:CLIP]
