@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -101,6 +102,7 @@ def multi_turn(
     return _board_row(table, cells, aggregate, len(questions))
 
 
+@lru_cache(maxsize=8)
 def _weights(questions: int, resamples: int, seed: int) -> Floats:
     """How often each question is drawn: the plain sample first, then `resamples` draws with replacement."""
     if not questions:

@@ -112,11 +112,17 @@ def single_numbers(
         answer = by_conversation[conversation]
         for penalty in PENALTIES:
             rated[penalty].append(Rated(answer.question.key, answer.question.category, turn, None))
-    return {
-        f"{unread}/{penalty}": multi_turn_to_json(scores.multi_turn(rated[penalty], protocol.aggregate, unread))
-        for unread in FAILED
-        for penalty in PENALTIES
-    }
+    # Most runs have neither unread verdicts nor answers out of Korean: then the switches change nothing.
+    made: dict[tuple[Failed, tuple[float | None, ...]], dict[str, Any]] = {}
+    numbers: dict[str, Any] = {}
+    for penalty, told_rows in rated.items():
+        points = tuple(one.score for one in told_rows)
+        for unread in FAILED:
+            key = (unread if None in points else FAILED[0], points)
+            if key not in made:
+                made[key] = multi_turn_to_json(scores.multi_turn(told_rows, protocol.aggregate, unread))
+            numbers[f"{unread}/{penalty}"] = made[key]
+    return numbers
 
 
 def pair_numbers(judge: Judge, rows: Iterable[Told]) -> dict[str, Any]:
