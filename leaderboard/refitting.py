@@ -1,0 +1,73 @@
+"""What `manage.py refit` does: everything once, or what has changed, again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from django.db.models import Count, Max
+
+from arena import chain
+from arena.models import Exclusion, Vote, VoteSource
+from leaderboard import agreement_numbers
+from leaderboard.ratings import LIGHT, METHODS, refit
+
+HEAVY_SHARE: Final = 10.0
+"""Methods that read votes run at most a tenth of the time: after t seconds of work they rest for ten times as long."""
+SEAL_SECONDS: Final = 3600.0
+
+
+def refit_all(slug: str | None, methods: Iterable[str], anchor: tuple[str, float] | None = None) -> Iterator[str]:
+    """Refits every source (or one), then agreement; a line of text for each. Raises LookupError for an unknown slug."""
+    sources = list(VoteSource.objects.order_by("slug"))
+    chosen = [source for source in sources if slug in (None, source.slug)]
+    if slug is not None and not chosen:
+        known = ", ".join(source.slug for source in sources) or "none yet"
+        raise LookupError(f"There is no vote source “{slug}”. There are: {known}.")
+    for source in chosen:
+        written = refit(source, tuple(methods), anchor)
+        yield f"{source.slug}: {written} new snapshots"
+    for source in chosen:
+        if not source.judge:
+            written = agreement_numbers.refresh(source)
+            yield f"{source.slug}: agreement with {written} judges computed anew"
+
+
+class Watch:
+    """Refits a source when its votes or exclusions have changed since the last look."""
+
+    def __init__(self, anchor: tuple[str, float] | None = None) -> None:
+        self.anchor = anchor
+        self._seen: dict[int, tuple[object, ...]] = {}
+        self._heavy: dict[int, tuple[tuple[object, ...], float]] = {}
+        self._sealed: dict[int, float] = {}
+
+    def look(self) -> Iterator[str]:
+        """One look at every source; a line for each that was refitted."""
+        for source in VoteSource.objects.order_by("slug"):
+            mark = _mark(source)
+            now = time.monotonic()
+            if mark != self._seen.get(source.pk):
+                self._seen[source.pk] = mark
+                yield f"{source.slug}: {refit(source, LIGHT, self.anchor)} new snapshots"
+            done, not_before = self._heavy.get(source.pk, ((), 0.0))
+            if mark != done and now >= not_before:
+                began = time.monotonic()
+                refit(source, [method for method in METHODS if method not in LIGHT], self.anchor)
+                if not source.judge:
+                    agreement_numbers.refresh(source)
+                took = time.monotonic() - began
+                self._heavy[source.pk] = (mark, time.monotonic() + HEAVY_SHARE * took)
+            if now - self._sealed.get(source.pk, -SEAL_SECONDS) >= SEAL_SECONDS:
+                self._sealed[source.pk] = now
+                chain.seal(source)
+
+
+def _mark(source: VoteSource) -> tuple[object, ...]:
+    """Changes whenever a vote is stored, excluded or counted again."""
+    moved = Exclusion.objects.filter(vote__source=source).aggregate(
+        last=Max("pk"), lifted=Count("lifted_at"), at=Max("lifted_at")
+    )
+    last = Vote.objects.filter(source=source).order_by("-pk").values_list("pk", flat=True).first()
+    return (last, moved["last"], moved["lifted"], moved["at"])
