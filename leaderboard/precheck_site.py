@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,7 +14,8 @@ from leaderboard.precheck import Check
 from leaderboard.submissions import CannotRunSuite, check_suite, quota_text
 from runners import specify
 from runners.adapters.hub import HubModel
-from runners.models import ACTIVE, EvaluationRun, ModelRevision, Price, Suite, Worker
+from runners.child.datasets import local_folder
+from runners.models import ACTIVE, EvaluationRun, ModelRevision, Price, Suite, Task, Worker
 from runners.waiting import LIVE
 
 
@@ -70,11 +72,23 @@ def _suite_checks(revision: ModelRevision, suites: Sequence[Suite]) -> list[Chec
         except CannotRunSuite as error:
             checks.append(Check("suites", "bad", str(error)))
             continue
+        if absent := sorted({task.dataset_name for task in suite.tasks.all() if not _has_items(task)}):
+            text = _("%(suite)s: this site does not have its items (%(sets)s).")
+            remedy = _("Choose another suite; staff may put the files below GYEORU_DATASETS.")
+            names = {"suite": suite.title, "sets": ", ".join(absent)}
+            checks.append(Check("suites", "bad", text % names, remedy))
+            continue
         left_out = sum(not specify.can_run(revision, task) for task in suite.tasks.all())
         if left_out:
             text = _("%(suite)s: %(n)s columns by likelihood stay empty, as a chat API gives no log-probabilities.")
             checks.append(Check("suites", "warning", text % {"suite": suite.title, "n": left_out}))
     return checks or [Check("suites", "ok", _("The backend can run every chosen suite."))]
+
+
+def _has_items(task: Task) -> bool:
+    """False for a set that is on no Hub and has no files here: its run could only fail."""
+    root = settings.DATASETS_ROOT
+    return task.dataset_source != "local" or bool(root and local_folder(task.dataset_name, Path(root)))
 
 
 def _worker_check(revision: ModelRevision) -> Check:

@@ -288,3 +288,12 @@ def test_the_receipt_costs_few_queries(client: Client, django_assert_max_num_que
         submission.runs.add(factories.make_run(revision, factories.make_suite(tasks=3), "finished"))
     with django_assert_max_num_queries(8):
         client.get(f"/ko/submissions/{submission.receipt}/")
+
+
+def test_a_suite_whose_items_are_not_here_is_refused(client: Client, fake_hub: FakeHub, settings: Any) -> None:
+    fake_hub.add("maker/sound")
+    settings.DATASETS_ROOT = None
+    private = factories.make_suite(tasks=[factories.make_task(dataset_source="local", dataset_name="own-set")])
+    page = client.post("/en/submit/", _form(private)).content.decode()
+    assert "own-set" in page.split('id="suites_error">')[1].split("</div>")[0]
+    assert not Submission.objects.exists()
