@@ -141,7 +141,7 @@ def heat_map(title: str, columns: Sequence[str], rows: Sequence[HeatRow], low: f
         parts.append(f'<text class="head" text-anchor="middle">{lines}</text>')
     for number, row in enumerate(rows):
         y = _HEAD + _LINE * number
-        shown = row.name if len(row.name) <= 26 else f"{row.name[:25]}…"
+        shown = row.name if len(row.name) <= 24 else f"{row.name[:23]}…"
         parts.append(
             f'<a href="{escape(row.href)}"><title>{escape(row.name)}</title>'
             f'<text x="{_NAME - 8}" y="{y + 17}" text-anchor="end">{escape(shown)}</text></a>'
