@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+# A busy machine is slow, not wrong: how long an example took says nothing here.
+hypothesis_settings.register_profile("gyeoru", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("gyeoru")
 
 
 def pytest_configure(config: pytest.Config) -> None:

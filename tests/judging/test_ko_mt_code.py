@@ -90,9 +90,9 @@ def particle_digits(run: Names) -> None:
 def distinct(run: Names) -> None:
     f = run["dedupe"]
     assert (f([3, "a", 3, 1, "a"]), f([3, "a"])) == ([3, "a", 1], [3, "a"])
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(f(list(range(20_000)))) == 20_000
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def distinct_unhashable(run: Names) -> None:

@@ -191,6 +191,6 @@ def test_the_order_of_models_and_items_does_not_matter(order: list[int], seed: i
 def test_five_hundred_models_on_thousands_of_items_stay_in_seconds() -> None:
     random = np.random.default_rng(0)
     scores = (random.random((500, 4000)) < random.random((500, 1))).astype(float)
-    begin = time.perf_counter()
+    begin = time.process_time()
     standings([scores])
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5

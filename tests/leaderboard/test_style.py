@@ -64,9 +64,9 @@ def test_the_counts_are_those_of_the_arenas_patterns(text: str) -> None:
 
 
 def test_a_page_of_empty_lines_is_counted_at_once() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     count_style("\n" * 30_000 + " " * 30_000)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def test_swapping_the_sides_turns_the_sign_of_symmetric_features() -> None:

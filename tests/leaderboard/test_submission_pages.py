@@ -132,7 +132,7 @@ def test_a_hub_that_is_away_or_hangs_does_not_hang_the_page(
     monkeypatch.setattr(precheck, "HUB_SECONDS", 0.5)
     started = time.monotonic()
     page = client.post("/en/submit/", _form(suite)).content.decode()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 9
     assert _states(page)["exists"] == "unknown"
     assert "models/maker/sound@" in page
     assert not Submission.objects.exists()

@@ -114,7 +114,7 @@ def test_sigterm_keeps_every_answer_and_exits_with_143(tmp_path: Path, processes
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
     assert process.returncode == 143
     assert stored(tmp_path) == 50 + errors.count(b"answered\n")
 
@@ -146,7 +146,7 @@ def test_sigterm_while_requests_are_on_their_way_does_not_wait_for_them(
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 143
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
