@@ -17,7 +17,7 @@ def main() -> None:
             [
                 str(Path(sys.executable).parent / "uv"), "pip", "compile", "pyproject.toml", *extras, *constraint,
                 "--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header",
-                "--no-annotate", "--quiet", "-o", f"requirements/{name}.txt",
+                "--no-annotate", "--no-strip-extras", "--quiet", "-o", f"requirements/{name}.txt",
             ],
             check=True,
         )  # fmt: skip
