@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from runners import supervise
-from runners.models import Worker
+from runners.models import EvaluationRun, Worker
 
 
 def execute_run(run_id: int) -> None:
@@ -23,6 +23,10 @@ def execute_run(run_id: int) -> None:
 
     signal.signal(signal.SIGUSR1, leave)
     name = os.environ.get("GYEORU_WORKER", "")
+    if name and Worker.objects.filter(name=name, is_draining=True).exists():
+        # Taken in the moment of the drain: the hint goes to another worker at once.
+        EvaluationRun.objects.filter(pk=run_id, status="queued").update(hinted_at=None)
+        return
 
     def report(attempt: supervise.Attempt) -> None:
         try:

@@ -21,7 +21,7 @@ from django.db import OperationalError
 from runners import record, runs, specify
 from runners.adapters.harness import Child
 from runners.logs import for_the_public
-from runners.models import EvaluationRun, Task
+from runners.models import EvaluationRun, Task, Worker
 from runners.reports import Event, RunSpec, TaskReport
 
 log = logging.getLogger(__name__)
@@ -156,6 +156,8 @@ class Session:
         """A waiting run of the model that is loaded, so that it is loaded once for all its suites."""
         run, child = self._last, self._child
         if run is None or child is None or child.gone or run.lane != "gpu" or self.draining():
+            return None
+        if Worker.objects.filter(name=worker, is_draining=True).exists():
             return None
         waiting = EvaluationRun.objects.in_line(run.lane).filter(revision=run.revision).values_list("pk", flat=True)
         return next(filter(None, (runs.claim(pk, worker) for pk in waiting[:8])), None)

@@ -76,6 +76,22 @@ class FleetWorker(RQWorker):
         runs.abandoned_by(self.fleet_name, f"The process of {self.fleet_name} was killed (status {ret_val}).")
         connections.close_all()
 
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """A drained worker takes no hint until it is resumed; what it runs goes on to its end."""
+        while self.is_drained():
+            self.heartbeat()
+            time.sleep(1)
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
+    def is_drained(self) -> bool:
+        """Whether staff drained this worker; a database that is away drains nobody."""
+        try:
+            return Worker.objects.filter(name=self.fleet_name, is_draining=True).exists()
+        except DatabaseError:
+            return False
+        finally:
+            connections.close_all()
+
     def report(self) -> None:
         """Writes this worker's sign of life, and leaves no connection open for the fork to share."""
         if time.monotonic() - self._reported < REPORT_SECONDS:

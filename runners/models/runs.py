@@ -105,6 +105,9 @@ class EvaluationRun(models.Model):
             models.Index(fields=["status", "lane", "-priority", "created_at"], name="run_line"),
             models.Index(fields=["suite", "status"], name="run_suite_status"),
             models.Index(fields=["-created_at"], name="run_newest"),
+            models.Index(fields=["status", "-finished_at"], name="run_ended"),
+            models.Index(fields=["status", "error_kind", "worker"], name="run_failures"),
+            models.Index(fields=["worker"], name="run_worker"),
         ]
 
     def __str__(self) -> str:

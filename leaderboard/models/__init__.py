@@ -1,0 +1,15 @@
+"""Standings: what people asked to have measured, what came of it, and what the operators did."""
+
+from leaderboard.models.console import AuditEntry, SavedView
+from leaderboard.models.ratings import AgreementSnapshot, Rating, RatingSnapshot
+from leaderboard.models.submissions import Submission, receipt_code
+
+__all__ = [
+    "AgreementSnapshot",
+    "AuditEntry",
+    "Rating",
+    "RatingSnapshot",
+    "SavedView",
+    "Submission",
+    "receipt_code",
+]
