@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from leaderboard import boards
+from judging.models import QuestionSet
+from leaderboard import boards, multi_turn
 from leaderboard.boards import Board, Cell, Row
 from leaderboard.explanations import Explanation, explain
 from leaderboard.knowledge import Knowledge, knowledge, pairs
+from leaderboard.multi_turn import MultiTurnBoard
+from leaderboard.multi_turn import Row as JudgedRow
+from leaderboard.multi_turn_choice import Choice
 from leaderboard.published import publisher
-from runners.models import EvaluationRun, LanguageModel, ModelRevision, Task, TaskResult
+from runners.models import EvaluationRun, LanguageModel, ModelRevision, Suite, Task, TaskResult
 
 RUNS = 60
 
@@ -61,6 +65,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class JudgedStanding:
+    """One run's line on the board of a question set, by the judge and switches that the board opens with."""
+
+    board: MultiTurnBoard
+    row: JudgedRow
+
+
+@dataclass(frozen=True)
 class PastRun:
     run: EvaluationRun
     explanation: Explanation | None
@@ -71,6 +83,7 @@ class ModelPage:
     language_model: LanguageModel
     revisions: list[ModelRevision]
     standings: list[Standing]
+    judged: list[JudgedStanding]
     runs: list[PastRun]
 
 
@@ -96,7 +109,7 @@ def listing(search: str, kind: str) -> QuerySet[LanguageModel]:
 
 
 def read(language_model: LanguageModel) -> ModelPage:
-    """The page of a model. Six queries once the boards are in memory, whatever it ran."""
+    """The page of a model. Six queries once the boards are in memory, and six per question set it was judged on."""
     revisions = list(language_model.revisions.select_related("endpoint").order_by("pk"))
     runs = list(
         EvaluationRun.objects.filter(revision__language_model=language_model)
@@ -108,6 +121,7 @@ def read(language_model: LanguageModel) -> ModelPage:
         language_model=language_model,
         revisions=revisions,
         standings=_standings(language_model, {run.suite.slug for run in runs}),
+        judged=_judged(runs),
         runs=[PastRun(run, explain(run.error_kind) if run.error_kind else None) for run in runs],
     )
 
@@ -116,10 +130,23 @@ def _standings(language_model: LanguageModel, slugs: set[str]) -> list[Standing]
     found: list[tuple[Board, Row]] = []
     for suite in boards.published_suites():
         board = publisher.board(suite.slug) if suite.slug in slugs else None
-        if board is not None:
+        if board is not None and board.columns:
             found += [(board, row) for row in board.rows if row.model.pk == language_model.pk]
     known = _knowledge(row.run_id for _board, row in found)
     return [Standing(board, row, known.get(row.run_id, [])) for board, row in found]
+
+
+def _judged(runs: list[EvaluationRun]) -> list[JudgedStanding]:
+    own = {run.pk for run in runs}
+    suites = {run.suite for run in runs if run.suite.kind == Suite.Kind.MULTI_TURN}
+    found = []
+    for suite in sorted(suites, key=lambda suite: (suite.order, suite.slug, -suite.version)):
+        try:
+            board = multi_turn.build(suite, Choice())
+        except QuestionSet.DoesNotExist:
+            continue
+        found += [JudgedStanding(board, row) for row in board.rows if row.judged.run_id in own]
+    return found
 
 
 def _knowledge(run_ids: Iterable[int]) -> dict[int, list[TaskKnowledge]]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from leaderboard.aggregate import Average, Cell, macro_average
 from leaderboard.explanations import Explanation, explain
 from runners import specify
-from runners.models import EvaluationRun, SuiteTask, Task, TaskResult
+from runners.models import EvaluationRun, Suite, SuiteTask, Task, TaskResult
 from runners.waiting import Line, Seconds
 
 ENDED = ("finished", "failed", "cancelled")
@@ -77,6 +77,11 @@ class RunPage:
         return self.run.is_active
 
     @property
+    def is_judged(self) -> bool:
+        """Whether judges rate the answers, so that the results stand on the pages of the question set."""
+        return self.run.suite.kind == Suite.Kind.MULTI_TURN
+
+    @property
     def n_done(self) -> int:
         return sum(line.result is not None for line in self.lines)
 
@@ -117,7 +122,12 @@ def read(run: EvaluationRun) -> RunPage:
 
 
 def timeline(run: EvaluationRun) -> list[Step]:
-    """Waiting, preparing, answering, scoring, done: which is reached, and where it ended if it ended badly."""
+    """Waiting, preparing, answering, scoring, done: which is reached, and where it ended if it ended badly.
+
+    An imported run was made elsewhere and has only the day it came.
+    """
+    if run.is_imported:
+        return [Step(_("imported"), "done", run.finished_at)]
     titles = [_("waiting"), _("preparing"), _("answering"), _("scoring")]
     here = _stage(run)
     times = [run.created_at, run.started_at, None, None]

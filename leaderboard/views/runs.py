@@ -61,8 +61,8 @@ def _more(page: run_page.RunPage) -> dict[str, Any]:
     tasks = [line.task for line in page.lines if specify.can_run(run.revision, line.task)]
     results = [line.result for line in page.lines if line.result is not None]
     return {
-        "evaluate_command": reproduction.evaluate_command(run),
-        "harness_command": reproduction.harness_command(run, tasks),
+        "evaluate_command": None if run.is_imported else reproduction.evaluate_command(run),
+        "harness_command": reproduction.harness_command(run, tasks) if tasks else None,
         "model_facts": reproduction.model_facts(run.revision),
         "suite_facts": reproduction.suite_facts(run),
         "setting_facts": reproduction.setting_facts(run),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from runners.models import Suite
 from tests import factories
+from tests.leaderboard.judged import make_judged
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +125,12 @@ def test_the_page_of_a_model_with_many_runs_takes_a_bounded_number_of_queries(
     client.get("/ko/models/seoul/busy/")
     with django_assert_max_num_queries(8):
         client.get("/ko/models/seoul/busy/")
+
+
+def test_a_judged_model_shows_its_mean_with_interval_and_judge(client: Client) -> None:
+    made = make_judged({"seoul/talker": [(8, 7)] * 4, "seoul/mute": [(2, 1)] * 4}, "ko-talk")
+    text = _text(client, "/en/models/seoul/talker/")
+    assert "<b>7.50 <i>[7.50, 7.50]</i></b>" in text
+    assert f"of 10, judged by {made.judge.name}" in text
+    assert f'href="/en/questions/ko-talk/?run={made.runs[0].pk}"' in text
+    assert "tasks of the average" not in text

@@ -189,3 +189,18 @@ def test_a_suite_without_harness_tasks_still_has_a_run_page(client: Client) -> N
     text = _text(client, f"/en/runs/{run.pk}/")
     assert "Results by task" not in text
     assert "being judged" in text
+
+
+def test_a_judged_run_leads_to_the_pages_of_its_question_set(client: Client) -> None:
+    suite = factories.make_suite("ko-talk", tasks=[], kind="multi_turn")
+    run = factories.make_run(suite=suite, status="finished")
+    assert f'href="/en/questions/ko-talk/?run={run.pk}"' in _text(client, f"/en/runs/{run.pk}/")
+
+
+def test_an_imported_run_pretends_to_no_attempt_and_offers_no_command(client: Client) -> None:
+    run = factories.make_run(factories.make_revision(backend="reference"), status="finished", is_imported=True)
+    text = _text(client, f"/en/runs/{run.pk}/")
+    assert "it was made elsewhere" in text
+    assert "manage.py evaluate" not in text
+    assert "attempt</span>" not in text
+    assert [step.state for step in run_page.timeline(run)] == ["done"]
