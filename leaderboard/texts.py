@@ -2,7 +2,7 @@
 
 Markdown is read without HTML, then everything but a short list of elements is thrown out (nh3): no image, no style, no
 address but absolute http(s) ones of other sites, with their domain written beside them. A text over 32 kB, or one that
-takes longer than its time, is shown as it is.
+takes longer than its time, is shown as it is, as far as a browser can be asked to lay it out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from pygments.token import STANDARD_TYPES
 from leaderboard.mathml import ATTRIBUTES, ELEMENTS, mathml
 
 MAX_BYTES = 32 * 1024
-MAX_PLAIN = 256 * 1024
+# A browser takes half a minute for one line of 256 thousand Korean characters.
+MAX_PLAIN = 32 * 1024
 # Of the thread's own processor time: a busy machine must not make a text look tangled.
 BUDGET_SECONDS = 0.3
 MAX_CODE = 8 * 1024
@@ -67,7 +68,7 @@ def markdown(text: str) -> SafeString:
 def _rendered(text: str) -> str:
     clean = _CONTROL.sub("\ufffd", text)
     if len(clean.encode()) > MAX_BYTES:
-        return plain(clean, _("Too long to be laid out: shown as it is."))
+        return plain(clean, _("Too long to be laid out: its beginning as it is."))
     try:
         env: Env = {"deadline": time.thread_time() + BUDGET_SECONDS, "formulas": 0, "links": []}
         return _CLEANER.clean(_READER.render(clean, env))
@@ -76,7 +77,7 @@ def _rendered(text: str) -> str:
 
 
 def plain(text: str, why: str = "") -> str:
-    """The text as it is, escaped; its beginning where it is longer than 256 kB."""
+    """The text as it is, escaped; its first 32 thousand characters where it is longer."""
     note = f"<p><em>{escape(why)}</em></p>" if why else ""
     shown = text[:MAX_PLAIN]
     return f"{note}<pre>{escape(shown)}{'…' if len(shown) < len(text) else ''}</pre>"
@@ -116,6 +117,10 @@ class _Markdown(MarkdownIt):
 
 class _Renderer(RendererHTML):
     """Headings start below the page's own, a link says where it leads, an image is its words."""
+
+    def renderToken(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
+        _hurry(env)
+        return super().renderToken(tokens, idx, options, env)
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
         return f"<h{min(6, int(tokens[idx].tag[1]) + 3)}>"

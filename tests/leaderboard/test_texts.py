@@ -130,6 +130,8 @@ def test_a_long_text_is_shown_as_it_is_and_says_so() -> None:
     html = markdown(STALLING["a megabyte"])
     assert html.startswith("<p><em>Too long")
     assert "<pre>가나다" in html
+    assert html.endswith("…</pre>")
+    assert len(html) < 33_000
 
 
 def test_a_text_that_takes_too_long_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
