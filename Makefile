@@ -13,6 +13,7 @@ setup: .venv/.run ## the environment the site runs in
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Gyeoru needs Python 3.11 or newer; none was found on PATH."; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python cannot make an environment here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PIP) install --quiet --upgrade pip # older ones cannot check the hashes of requirements with extras
 
 .venv/.run: .venv/bin/python requirements/run.txt
 	$(PIP) install --quiet --require-hashes -r requirements/run.txt
