@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext_lazy as _
 
 from judging import standings
 from judging.bias import NoiseFloor, Share
 from judging.models import Judge, JudgedRun, JudgeTrial, QuestionSet
 from judging.scores import Mean
-from leaderboard.aggregate import standings_from_summaries
-from leaderboard.inference import normal_quantile
 from leaderboard.multi_turn_choice import Choice
+from leaderboard.multi_turn_ranks import Span, possible_ranks
 from runners.models import LanguageModel, Suite
 
 NOTHING = Mean(None, None, None, 0, 0)
@@ -38,7 +36,7 @@ FAILURES = {
 class Row:
     """One model in one mode. Ranks are None where there is no mean; `gap` is the distance to the row above.
 
-    `rank` counts from 1 by the mean, rank_low..rank_high are the ranks that the intervals allow; the `plain_` ones
+    `rank` counts from 1 by the mean, rank_low..rank_high are the ranks that the questions allow; the `plain_` ones
     are without any switch. `is_noise` says that the gap is below the judge's noise floor (None: not measured).
     """
 
@@ -153,7 +151,7 @@ class MultiTurnBoard:
 
 
 def build(suite: Suite, choice: Choice) -> MultiTurnBoard:
-    """The board of a choice. Six queries. Raises QuestionSet.DoesNotExist for another kind of suite."""
+    """The board of a choice. Eight queries. Raises QuestionSet.DoesNotExist for another kind of suite."""
     question_set = QuestionSet.objects.get(suite=suite)
     judges = standings.judges_of(question_set)
     judge = chosen_judge(judges, choice.judge)
@@ -164,7 +162,12 @@ def build(suite: Suite, choice: Choice) -> MultiTurnBoard:
     rows = [
         _row(one, choice) for one in judged if one.mode == mode and not one.run.revision.language_model.hidden_reason
     ]
-    ranked = _ranked(rows, trust)
+    spans = (
+        possible_ranks([row.judged for row in rows], [row.overall for row in rows], question_set, judge, choice)
+        if judge
+        else []
+    )
+    ranked = _ranked(rows, spans, trust)
     categories = _categories(question_set, ranked)
     scale = (0.0, 100.0) if judge and judge.mode != Judge.Mode.SINGLE else (0.0, 10.0)
     turns = max((turn for row in ranked for turn in row.turns), default=2)
@@ -196,13 +199,19 @@ def _against_baseline(judged: JudgedRun) -> Mean:
     return Mean(strict.get("score"), strict.get("low"), strict.get("high"), games, strict.get("failed") or 0)
 
 
-def _ranked(rows: list[Row], trust: Trust) -> list[Row]:
-    """Best first, with ranks by the mean, the ranks that the intervals allow, and the distance to the row above."""
+def _ranked(rows: list[Row], spans: list[Span], trust: Trust) -> list[Row]:
+    """Best first, with the rank by the mean, the span of possible ranks, and the distance to the row above."""
     plain = _places([row.plain.value for row in rows])
     placed = _places([row.overall.value for row in rows])
-    low, high = _possible([row.overall for row in rows])
     done = [
-        replace(row, rank=placed[i], plain_rank=plain[i], rank_low=low[i], rank_high=high[i], **_noise(row, trust))
+        replace(
+            row,
+            rank=placed[i],
+            plain_rank=plain[i],
+            rank_low=spans[i][0],
+            rank_high=spans[i][1],
+            **_noise(row, trust),
+        )
         for i, row in enumerate(rows)
     ]
     done.sort(key=lambda row: (row.rank is None, row.rank or 0, row.language_model.slug))
@@ -214,20 +223,6 @@ def _places(values: list[float | None]) -> list[int | None]:
     known = sorted((value for value in values if value is not None), reverse=True)
     first = {value: place for place, value in reversed(list(enumerate(known, start=1)))}
     return [None if value is None else first[value] for value in values]
-
-
-def _possible(means: list[Mean]) -> tuple[list[int | None], list[int | None]]:
-    """The best and worst rank of each, from the intervals as if models were asked different questions (too wide)."""
-    z = normal_quantile()
-    values = np.array([np.nan if mean.value is None else mean.value for mean in means])
-    errors = np.array(
-        [np.nan if mean.low is None or mean.high is None else (mean.high - mean.low) / (2 * z) for mean in means]
-    )
-    if not means:
-        return [], []
-    table = standings_from_summaries(values, errors)
-    low: list[int | None] = [int(rank) or None for rank in table.rank_low]
-    return low, [int(rank) or None for rank in table.rank_high]
 
 
 def _noise(row: Row, trust: Trust) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.test import Client
 from judging.scores import Mean
 from leaderboard import multi_turn
 from leaderboard.multi_turn_choice import Choice, category_title
+from leaderboard.multi_turn_ranks import question_scores
 from leaderboard.published import publisher
 from runners import runs
 from tests.leaderboard.judged import REPORT, Judged, judge_answers, make_judge, make_judged
@@ -71,6 +72,28 @@ def test_an_unread_verdict_is_dropped_unless_the_switch_counts_it(judged: Judged
     assert poor().value == pytest.approx(29 / 11, abs=1e-6)
     assert poor(failures="zero").value == pytest.approx(29 / 12, abs=1e-6)
     assert poor(failures="one").value == pytest.approx(30 / 12, abs=1e-6)
+
+
+def test_ranks_are_spans_that_the_shared_questions_allow() -> None:
+    close = [(6.0, 6.0), (5.0, 6.0), (6.0, 5.0), (5.0, 6.0), (6.0, 5.0), (6.0, 6.0)]
+    lower = [(6.0, 5.0), (5.0, 6.0), (6.0, 6.0), (5.0, 4.0), (6.0, 5.0), (6.0, 6.0)]
+    judged = make_judged({"maker/a": GOOD, "maker/b": lower, "maker/c": close})
+    board = multi_turn.build(judged.suite, Choice())
+    assert {row.language_model.name: (row.rank_low, row.rank_high) for row in board.rows} == {
+        "a": (1, 1),
+        "b": (2, 3),
+        "c": (2, 3),
+    }
+
+
+def test_the_paired_scores_are_those_of_the_mean(judged: Judged) -> None:
+    for choice in (Choice(), Choice(language="zero"), Choice(language="sqrt"), Choice(failures="zero")):
+        board = multi_turn.build(judged.suite, choice)
+        rows = [row.judged for row in board.rows]
+        tasks = question_scores(rows, judged.question_set, judged.judge, choice)
+        for row, *means in zip(board.rows, *(task.mean(axis=1) for task in tasks), strict=True):
+            if not row.judged.n_unparsable or choice.failures == "zero":
+                assert row.overall.value == pytest.approx(sum(means) / len(means), abs=1e-6)
 
 
 def test_a_gap_below_the_judges_noise_is_greyed() -> None:
