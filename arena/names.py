@@ -31,7 +31,7 @@ _SELF = re.compile(
     r"(?<![가-힣])(?:저는|전|저|나는|난|제가|내가|제|저의|저를|저희|저희는|저도|나를|제게|"
     r"본인은|본 모델|이 모델|해당 모델|여러분의)"
     r"(?![가-힣])|(?<![a-z])(?:as an ai|as a large|you(?:'re| are) (?:talking|chatting|speaking) (?:to|with)|"
-    r"i am|i'm|i’m|i was|my name|my creator|my developer|call me|i've been|my|me|myself|this model|this assistant|im)(?![a-z])"
+    r"i am|i'm|i’m|i was|call me|i've been|my|me|myself|this model|this assistant|im)(?![a-z])"
 )
 _KIND = re.compile(
     r"인공\s?지능|언어\s?모델|(?<![가-힣])모델|챗\s?봇|어시스턴트|비서|에이전트|대화형|도우미|llm|(?<![a-z])ai(?![a-z])|assistant|"

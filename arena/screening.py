@@ -31,7 +31,8 @@ QUARANTINE: Final = "quarantine"
 _ERROR = re.compile(
     r"^\s*(?:\*\*)?(?:error|exception|traceback|internal server error|bad gateway|service unavailable|rate limit|"
     r"too many requests|오류가 발생했습니다|네트워크 오류|\{?\"?error\"?\s*:)|"
-    r"network error due to high traffic|\$moderation\$|your input violates our content moderation|lmeval_model_none_answer_placeholder|error code:? \d{3}|"
+    r"network error due to high traffic|\$moderation\$|your input violates our content moderation|"
+    r"lmeval_model_none_answer_placeholder|error code:? \d{3}|"
     r"model is currently overloaded|api key|context length exceeded|<html|<!doctype",
     re.IGNORECASE,
 )
