@@ -186,7 +186,7 @@ def provenance(run: EvaluationRun) -> dict[str, Any]:
             "definition_sha": run.suite.definition_sha,
         },
         "settings": run.settings,
-        "environment": run.environment,
+        "environment": {key: value for key, value in run.environment.items() if key != "base_url"},
         "worker": run.worker,
     }
 
