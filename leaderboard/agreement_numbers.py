@@ -126,7 +126,7 @@ def _cut(votes: Sequence[PeopleVote], keys: Any) -> dict[str, list[PeopleVote]]:
         for key in keys(vote):
             if key:
                 groups[key].append(vote)
-    return dict(sorted(groups.items()))
+    return dict(sorted(groups.items(), key=lambda group: (_start_of(group[0]), group[0])))
 
 
 def _by_turn(votes: Sequence[PeopleVote]) -> list[tuple[int, list[PeopleVote]]]:
@@ -281,3 +281,9 @@ def _disagreements(judge: JudgeVerdicts, votes: Sequence[PeopleVote]) -> list[di
         }
         for _, item, tally in sorted(found, key=lambda row: (row[0], row[1]))[:EXAMPLES]
     ]  # fmt: skip
+
+
+def _start_of(key: str) -> int:
+    """Bins of numbers come in the order of their numbers, everything else by name."""
+    digits = key.partition("–")[0].rstrip("+")
+    return int(digits) if digits.isdigit() else -1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from leaderboard.published import Page, publisher
+from leaderboard.published import Page, cached
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,7 +35,7 @@ class FrontDoor:
             return
         query = scope.get("query_string", b"")
         key = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
-        page = publisher.cached(key)
+        page = cached(key)
         if page is not None and (headers := self._headers.get(key)) is not None:
             await _answer(page, headers, scope, send)
             return

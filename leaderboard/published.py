@@ -1,7 +1,8 @@
-"""Board pages as bytes, ready before anybody asks: rendered once per change, compressed, with an ETag.
+"""Pages as bytes, ready before anybody asks: rendered once per change, compressed, with an ETag.
 
-A reader's request is answered from memory without a query. One thread per process asks every POLL_SECONDS whether
-the boards changed and renders what readers have been reading again; until it is done they get the page before.
+A reader's request is answered from memory without a query. One thread per process and kind of page asks every
+POLL_SECONDS whether what they show changed and renders what readers have been reading again; until it is done they get
+the page before.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import brotli
 from django.db import DatabaseError, connections
@@ -25,6 +27,7 @@ POLL_SECONDS = 2.0
 PAGES = 128
 # Compressing better costs the rebuild a second per page; quality 9 is within 8 % of the best at a tenth of the time.
 BROTLI_QUALITY = 9
+PUBLISHERS: list[Publisher[Any]] = []
 
 
 @dataclass(frozen=True)
@@ -53,71 +56,83 @@ class Page:
         return (self.gzipped, "gzip") if "gzip" in accepted else (self.plain, "")
 
 
-Render = Callable[[boards.Board], bytes]
+class Subject(Protocol):
+    """What pages are about; `generation` tells whether it is still what the database says."""
+
+    @property
+    def generation(self) -> int: ...
+
+
+S = TypeVar("S", bound=Subject)
 
 
 @dataclass
-class _Entry:
+class _Entry(Generic[S]):
     slug: str
     content_type: str
-    render: Render
+    render: Callable[[S], bytes]
     page: Page
 
 
-class Publisher:
-    """The pages of one process. Thread-safe; a page that is missing is rendered once, whoever asks at the same time."""
+class Publisher(Generic[S]):
+    """The pages of one process about one kind of subject; a page that is missing is rendered once, by one thread.
 
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._boards: dict[str, boards.Board] = {}
+    `load` builds the subject called by a slug, None where there is none; `mark` is the generation of them all.
+    """
+
+    def __init__(self, load: Callable[[str], S | None], mark: Callable[[], int]) -> None:
+        self._load, self._mark = load, mark
+        self._entries: OrderedDict[str, _Entry[S]] = OrderedDict()
+        self._subjects: dict[str, S] = {}
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        PUBLISHERS.append(self)
 
     def cached(self, key: str) -> Page | None:
         """The page called `key` when it stands ready; never a query."""
         entry = self._entries.get(key)
         return entry.page if entry is not None else None
 
-    def page(self, key: str, slug: str, content_type: str, render: Render) -> Page | None:
-        """The page called `key` about the board `slug`; None where there is no such board."""
+    def page(self, key: str, slug: str, content_type: str, render: Callable[[S], bytes]) -> Page | None:
+        """The page called `key` about the subject `slug`; None where there is no such subject."""
         if (ready := self.cached(key)) is not None:
             return ready
         with self._lock:
             if (ready := self.cached(key)) is not None:
                 return ready
-            board = self._board(slug)
-            if board is None:
+            subject = self._known(slug)
+            if subject is None:
                 return None
-            page = Page.of(content_type, render(board), board.generation)
+            page = Page.of(content_type, render(subject), subject.generation)
             self._entries[key] = _Entry(slug, content_type, render, page)
             while len(self._entries) > PAGES:
                 self._entries.popitem(last=False)
             self._watch()
             return page
 
-    def board(self, slug: str) -> boards.Board | None:
-        """The board in memory, built when nobody asked for it yet."""
+    def subject(self, slug: str) -> S | None:
+        """The subject in memory, built when nobody asked for it yet."""
         with self._lock:
             self._watch()
-            return self._board(slug)
+            return self._known(slug)
 
     def refresh(self) -> bool:
-        """Renders every page again whose boards have changed; readers keep the old page until its successor is done."""
-        mark = boards.generation()
+        """Renders every page again that has changed; readers keep the old page until its successor is done."""
+        mark = self._mark()
         with self._lock:
-            stale = [slug for slug, board in self._boards.items() if board.generation != mark]
+            stale = [slug for slug, subject in self._subjects.items() if subject.generation != mark]
             entries = [(key, entry) for key, entry in self._entries.items() if entry.page.generation != mark]
         if not stale and not entries:
             return False
         for slug in stale:
-            suite = boards.current_suite(slug)
-            if suite is not None:
-                self._boards[slug] = boards.build(suite)
+            subject = self._load(slug)
+            if subject is not None:
+                self._subjects[slug] = subject
         for key, entry in entries:
-            board = self._boards.get(entry.slug)
-            if board is not None:
-                body = entry.render(board)
-                entry.page = Page.of(entry.content_type, body, board.generation)
+            subject = self._subjects.get(entry.slug)
+            if subject is not None:
+                body = entry.render(subject)
+                entry.page = Page.of(entry.content_type, body, subject.generation)
                 log.debug("published %s anew", key)
             time.sleep(0)
         return True
@@ -126,15 +141,15 @@ class Publisher:
         """Forgets everything (tests)."""
         with self._lock:
             self._entries.clear()
-            self._boards.clear()
+            self._subjects.clear()
 
-    def _board(self, slug: str) -> boards.Board | None:
-        if slug not in self._boards:
-            suite = boards.current_suite(slug)
-            if suite is None:
+    def _known(self, slug: str) -> S | None:
+        if slug not in self._subjects:
+            subject = self._load(slug)
+            if subject is None:
                 return None
-            self._boards[slug] = boards.build(suite)
-        return self._boards[slug]
+            self._subjects[slug] = subject
+        return self._subjects[slug]
 
     def _watch(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -148,11 +163,32 @@ class Publisher:
                 self.refresh()
             except DatabaseError as error:
                 # Readers keep the last page; the next poll tries again.
-                log.warning("boards could not be rebuilt: %s", error)
+                log.warning("pages could not be rebuilt: %s", error)
             except Exception:
-                log.exception("boards could not be rebuilt")
+                log.exception("pages could not be rebuilt")
             finally:
                 connections.close_all()
 
 
-publisher = Publisher()
+class Boards(Publisher[boards.Board]):
+    """The pages of the boards, one subject per suite."""
+
+    def __init__(self) -> None:
+        super().__init__(_board, lambda: boards.generation())
+
+    def board(self, slug: str) -> boards.Board | None:
+        """The board in memory, built when nobody asked for it yet."""
+        return self.subject(slug)
+
+
+def _board(slug: str) -> boards.Board | None:
+    suite = boards.current_suite(slug)
+    return None if suite is None else boards.build(suite)
+
+
+def cached(key: str) -> Page | None:
+    """The page called `key` of any kind when it stands ready; never a query."""
+    return next((page for known in PUBLISHERS if (page := known.cached(key)) is not None), None)
+
+
+publisher = Boards()

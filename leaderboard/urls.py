@@ -6,6 +6,7 @@ from django.urls import path
 
 from leaderboard.api.docs import docs
 from leaderboard.views import (
+    agreement,
     answers,
     boards,
     compare,
@@ -14,6 +15,7 @@ from leaderboard.views import (
     method,
     models,
     queue,
+    ratings,
     receipts,
     runs,
     samples,
@@ -35,6 +37,10 @@ urlpatterns = [
     path("runs/<int:pk>/samples/", samples.tasks, name="samples"),
     path("runs/<int:pk>/samples/<str:task>/", samples.items, name="task_samples"),
     path("runs/<int:pk>/samples/<str:task>/<int:doc_id>/", samples.item, name="sample"),
+    path("arena/ratings/", ratings.ratings, name="ratings"),
+    path("arena/ratings.csv", ratings.ratings_csv, name="ratings_csv"),
+    path("arena/ratings/votes/", ratings.votes, name="pair_votes"),
+    path("arena/agreement/", agreement.agreement, name="agreement"),
     path("compare/", compare.compare, name="compare"),
     path("method/", method.method, name="method"),
     path("suites/<slug:slug>/", method.suite, name="suite"),

@@ -52,7 +52,8 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _forget() -> None:
     modules = sys.modules
     if "leaderboard.published" in modules:
-        modules["leaderboard.published"].publisher.clear()
+        for publisher in modules["leaderboard.published"].PUBLISHERS:
+            publisher.clear()
     if "leaderboard.ranking" in modules:
         modules["leaderboard.ranking"]._cache.clear()
     if "leaderboard.views.boards" in modules:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
-from leaderboard.api import boards, health, metrics, models, openapi, queue, runs, samples, suites
+from leaderboard.api import agreement, boards, health, metrics, models, openapi, queue, ratings, runs, samples, suites
 from leaderboard.api.docs import docs
 from leaderboard.api.registry import ENDPOINTS
 from leaderboard.api.respond import unknown, view
 
-MODULES = (suites, boards, models, runs, samples, queue, health, metrics, openapi)
+MODULES = (suites, boards, models, runs, samples, ratings, agreement, queue, health, metrics, openapi)
 BASE = "/api/v1/"
 # The order of the page and of the document is that of MODULES, however the imports are sorted.
 _ORDER = [module.__name__ for module in MODULES]
