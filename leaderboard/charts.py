@@ -70,10 +70,12 @@ def _axis(name: str, index: int, axes: int) -> str:
     x, y = _corner(index, axes, RADIUS)
     label_x, label_y = _corner(index, axes, RADIUS + 18)
     side = "middle" if abs(x - MIDDLE[0]) < 8 else "start" if x > MIDDLE[0] else "end"
-    return (
-        f'<path class="axis" d="M{MIDDLE[0]} {MIDDLE[1]}L{x:.1f} {y:.1f}"/>'
-        f'<text x="{label_x:.1f}" y="{label_y + 4:.1f}" text-anchor="{side}">{escape(name)}</text>'
+    words = _broken(name)
+    top = label_y + 4 - 7 * (len(words) - 1)
+    lines = "".join(
+        f'<tspan x="{label_x:.1f}" y="{top + 14 * n:.1f}">{escape(word)}</tspan>' for n, word in enumerate(words)
     )
+    return f'<path class="axis" d="M{MIDDLE[0]} {MIDDLE[1]}L{x:.1f} {y:.1f}"/><text text-anchor="{side}">{lines}</text>'
 
 
 def _series(one: Series, number: int, low: float, high: float) -> str:

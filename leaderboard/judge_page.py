@@ -77,7 +77,7 @@ def distribution(judge: Judge) -> list[tuple[str, int]]:
 
 def gallery(judge: Judge, kind: str) -> list[tuple[Judgment, Answer | None]]:
     """The newest reasons of one kind: a score or verdict, `unread`, `canary`, or any; two queries."""
-    said: QuerySet[Judgment] = Judgment.objects.filter(judge=judge, run__withdrawn_at=None)
+    said: QuerySet[Judgment] = Judgment.objects.filter(judge=judge, run__withdrawn_at=None, repeat=0)
     said = said.filter(subject__revision__language_model__hidden_reason="")
     if kind == "canary":
         said = said.exclude(canary="")

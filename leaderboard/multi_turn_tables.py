@@ -32,7 +32,7 @@ def _line(board: MultiTurnBoard, row: Row) -> list[Any]:
     judge = f"{board.judge.slug}@{board.judge.version}" if board.judge else ""
     means = [row.overall, *(row.turns.get(turn, NOTHING) for turn in range(1, board.n_turns + 1))]
     means += [row.categories.get(name, NOTHING) for name in board.categories]
-    fidelity = judged.fidelity
+    fidelity = judged.fidelity if judged.fidelity.get("measured") else {}
     return [
         row.rank_low,
         row.rank_high,

@@ -30,6 +30,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
+from leaderboard.korean_emphasis import KoreanInline
 from leaderboard.mathml import ATTRIBUTES, ELEMENTS, mathml
 
 MAX_BYTES = 32 * 1024
@@ -250,7 +251,9 @@ def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _reader() -> MarkdownIt:
-    reader = _Markdown("commonmark", {"html": False, "breaks": True, "maxNesting": 20}, renderer_cls=_Renderer)
+    reader = _Markdown("commonmark", renderer_cls=_Renderer)
+    reader.inline = KoreanInline()
+    reader.configure("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
     reader.enable(["table", "strikethrough"])
     reader.block.ruler.before("table", "clock", _clock_of_blocks, {"alt": ["paragraph", "reference", "blockquote"]})
     reader.block.ruler.before("fence", "math", _formula_block, {"alt": ["paragraph", "reference", "blockquote"]})

@@ -47,7 +47,9 @@ JUDGED_ROW = s.component(
             **{name: MEAN[name] for name in ("low", "high", "stderr", "n_scored", "n_failed")},
             "cells": s.table(s.record(MEAN), "turn-1, turn-2 and the categories"),
             "failures": s.table(s.integer(), "unparsable, refused, error, failed, truncated, empty"),
-            "fidelity": s.free("Hangul share, turns that are not Korean, foreign script, register"),
+            "fidelity": s.free(
+                "Hangul share, turns that are not Korean, foreign script, register; empty where there are no texts"
+            ),
             "completion_tokens": s.or_null(s.integer()),
             "krw": s.or_null(s.integer(), "what the answers cost"),
         }
@@ -148,7 +150,7 @@ def _row(row: multi_turn.Row) -> dict[str, Any]:
         **{name: overall[name] for name in ("low", "high", "stderr", "n_scored", "n_failed")},
         "cells": turns | {name: _mean(mean, judged.run_id) for name, mean in row.categories.items()},
         "failures": row.failures,
-        "fidelity": judged.fidelity,
+        "fidelity": judged.fidelity if judged.fidelity.get("measured") else {},
         "completion_tokens": judged.completion_tokens,
         "krw": row.won,
     }

@@ -94,6 +94,22 @@ def test_ordinary_markdown_is_laid_out() -> None:
         assert part in html
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("**한국어(Korean)**는", "<strong>한국어(Korean)</strong>는"),
+        ('그는 **"예"**라고', '그는 <strong>"예"</strong>라고'),
+        ("이것은*강조*입니다", "이것은<em>강조</em>입니다"),
+        ("값은**(중요)**다", "값은<strong>(중요)</strong>다"),
+        ("2 * 3 * 4는 24", "2 * 3 * 4는 24"),
+        ("가 ** 나 ** 다", "가 ** 나 ** 다"),
+        ("snake_case_이름", "snake_case_이름"),
+    ],
+)
+def test_emphasis_ends_before_a_korean_particle(text: str, html: str) -> None:
+    assert markdown(text) == f"<p>{html}</p>\n"
+
+
 def test_code_is_coloured_by_class_and_not_by_style() -> None:
     html = markdown('```python\ndef f(x):\n    return "<b>"\n```')
     assert '<span class="k">def</span>' in html
