@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("leaderboard.api.urls")),
 ]
 urlpatterns += i18n_patterns(
+    path("console/", include("leaderboard.console.urls")),
     path("", include("leaderboard.urls")),
     prefix_default_language=True,
 )

@@ -20,3 +20,8 @@ document.addEventListener("click", (event) => {
   const task = table.tHead.rows[0].cells[cell.cellIndex].dataset.task;
   window.location.href = `/${table.dataset.language}/runs/${cell.parentNode.dataset.run}/samples/${task}/`;
 });
+document.addEventListener("change", (event) => {
+  const box = event.target.closest("[data-checkall]");
+  if (!box) return;
+  for (const other of box.closest("form").querySelectorAll("input[name=ids]")) other.checked = box.checked;
+});

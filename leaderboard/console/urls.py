@@ -1,0 +1,21 @@
+"""Addresses of the console, below /console/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from leaderboard.console import posts, views
+
+urlpatterns = [
+    path("", views.runs, name="console"),
+    path("failures/", views.failures, name="console_failures"),
+    path("fleet/", views.fleet, name="console_fleet"),
+    path("suites/", views.suites, name="console_suites"),
+    path("suites/<int:pk>/", views.suite, name="console_suite"),
+    path("audit/", views.audit, name="console_audit"),
+    path("runs/<int:pk>/log/", views.log, name="console_log"),
+    path("act/", posts.act, name="console_act"),
+    path("workers/<int:pk>/", posts.worker, name="console_worker"),
+    path("views/", posts.save_view, name="console_save_view"),
+    path("views/<int:pk>/delete/", posts.drop_view, name="console_drop_view"),
+]

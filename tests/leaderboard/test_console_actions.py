@@ -1,0 +1,230 @@
+"""What operators do: one transaction with its audit, nothing without a reason, and never the same twice."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections
+from django.test import Client
+from django.utils import timezone
+
+from leaderboard import boards
+from leaderboard.console import actions
+from leaderboard.console.actions import Press
+from leaderboard.models import AuditEntry
+from runners.models import EvaluationRun, LanguageModel, Worker
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+ACT = "/en/console/act/"
+
+
+@pytest.fixture
+def chief() -> User:
+    return User.objects.create_superuser("chief", password="x")
+
+
+@pytest.fixture
+def desk(client: Client, chief: User) -> Client:
+    client.force_login(chief)
+    return client
+
+
+def _press(desk: Client, action: str, *runs: EvaluationRun, **values: Any) -> str:
+    """What the operator reads after a press."""
+    data = {"action": action, "ids": [run.pk for run in runs], "reason": "the driver was old", **values}
+    response = desk.post(ACT, data, follow=True)
+    assert response.status_code == 200, response.content.decode()[-3000:]
+    return response.content.decode()
+
+
+def _failed(n: int = 1, **fields: Any) -> list[EvaluationRun]:
+    return [factories.make_run(status="failed", error_kind="does_not_fit", worker="g2", **fields) for _ in range(n)]
+
+
+def test_a_rerun_is_a_new_run_linked_to_its_parent_with_who_and_why(desk: Client) -> None:
+    (run,) = _failed(settings={"batch_size": 4})
+    text = _press(desk, "rerun", run)
+    made = EvaluationRun.objects.get(rerun_of=run)
+    assert (made.status, made.requested_by, made.reason) == ("queued", "chief", "the driver was old")
+    assert made.settings == {"batch_size": 4}
+    entry = AuditEntry.objects.get()
+    assert (entry.actor_name, entry.action, entry.run, entry.made) == ("chief", "rerun", run, made)
+    assert "This table follows the runs by itself." in text
+    assert f'data-run="{made.pk}"' in text
+    assert f'data-run="{run.pk}"' not in text
+
+
+def test_a_group_is_asked_again_with_one_press(desk: Client) -> None:
+    runs = _failed(30)
+    other = factories.make_run(status="failed", error_kind="auth", worker="g2")
+    matching = "status=failed&error=does_not_fit&worker=g2&open=1"
+    _press(desk, "rerun", everything="1", matching=matching)
+    assert EvaluationRun.objects.filter(rerun_of__in=runs).count() == 30
+    assert not other.reruns.exists()
+    assert AuditEntry.objects.values("batch").distinct().count() == 1
+    assert "30 runs" not in desk.get("/en/console/failures/").content.decode()
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+@pytest.mark.parametrize("action", sorted(actions.VERBS))
+def test_nothing_is_done_without_a_reason(desk: Client, action: str, reason: str) -> None:
+    (run,) = _failed()
+    values = {"suite": run.suite_id, "revision": run.revision.slug, "priority": 3}
+    response = desk.post(ACT, {"action": action, "ids": [run.pk], "reason": reason, **values})
+    assert response.status_code == 422
+    assert "Nothing was done." in response.content.decode()
+    assert f'name="ids" value="{run.pk}"' in response.content.decode()
+    assert EvaluationRun.objects.values("pk", "status", "withdrawn_at").get() == {
+        "pk": run.pk, "status": "failed", "withdrawn_at": None,
+    }  # fmt: skip
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_press_without_a_reason_cannot_even_be_made(chief: User) -> None:
+    with pytest.raises(ValueError, match="reason"):
+        Press(chief, "rerun", " ")
+
+
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_run_under_way_is_not_asked_again(desk: Client, status: str) -> None:
+    run = factories.make_run(status=status)
+    assert "cancel it first or wait for its end" in _press(desk, "rerun", run)
+    assert EvaluationRun.objects.count() == 1
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["finished", "failed", "cancelled"])
+def test_an_ended_run_is_not_cancelled(desk: Client, status: str) -> None:
+    run = factories.make_run(status=status)
+    assert f"It has ended already ({status})." in _press(desk, "cancel", run)
+    run.refresh_from_db()
+    assert run.status == status
+    assert not AuditEntry.objects.exists()
+
+
+def test_waiting_runs_are_cancelled_at_once_and_running_ones_asked_to_stop(desk: Client) -> None:
+    waiting, running = factories.make_run(), factories.make_run(status="running")
+    _press(desk, "cancel", waiting, running)
+    waiting.refresh_from_db()
+    running.refresh_from_db()
+    assert waiting.status == "cancelled"
+    assert running.cancel_requested_at is not None
+    assert AuditEntry.objects.filter(action="cancel").count() == 2
+
+
+def test_a_withdrawn_run_leaves_the_board_with_its_reason_and_can_come_back(desk: Client) -> None:
+    run = factories.make_finished_run()
+    assert [row.pk for row in boards.listed_runs(run.suite)] == [run.pk]
+    _press(desk, "withdraw", run)
+    assert boards.listed_runs(run.suite) == []
+    assert "the driver was old" in desk.get(f"/en/runs/{run.pk}/").content.decode()
+    assert "It is withdrawn already." in _press(desk, "withdraw", run)
+    _press(desk, "reinstate", run)
+    assert [row.pk for row in boards.listed_runs(run.suite)] == [run.pk]
+    assert AuditEntry.objects.get(action="reinstate").details == {"was": "the driver was old"}
+
+
+def test_only_waiting_runs_change_their_place_in_the_line(desk: Client) -> None:
+    waiting, running = factories.make_run(), factories.make_run(status="running")
+    text = _press(desk, "priority", waiting, running, priority="7")
+    waiting.refresh_from_db()
+    assert waiting.priority == 7
+    assert "It does not wait any more (running)." in text
+    assert AuditEntry.objects.get().details == {"was": 0, "is": 7}
+    outside = desk.post(ACT, {"action": "priority", "ids": [waiting.pk], "reason": "x", "priority": "101"})
+    assert outside.status_code == 422
+
+
+def test_a_hidden_model_leaves_the_boards_until_it_is_shown_again(desk: Client) -> None:
+    run = factories.make_finished_run()
+    _press(desk, "hide", run)
+    assert LanguageModel.objects.get(pk=run.revision.language_model_id).hidden_reason == "the driver was old"
+    assert boards.listed_runs(run.suite) == []
+    assert "the driver was old" in desk.get("/en/console/suites/").content.decode()
+    _press(desk, "show", run)
+    assert len(boards.listed_runs(run.suite)) == 1
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == ["hide", "show"]
+
+
+def test_the_chosen_models_are_repeated_on_the_new_version(desk: Client) -> None:
+    task = factories.make_task()
+    old = factories.make_suite("kobest", [task], version=1, retired_at=timezone.now())
+    new = factories.make_suite("kobest", [task], version=2)
+    chosen, left = factories.make_run(suite=old, status="finished"), factories.make_run(suite=old, status="finished")
+    _press(desk, "repeat", chosen, suite=new.pk)
+    made = EvaluationRun.objects.get(suite=new)
+    assert (made.revision, made.rerun_of) == (chosen.revision, chosen)
+    assert not left.reruns.exists()
+    assert "Choose another version of the same suite." in _press(
+        desk, "repeat", factories.make_run(status="finished"), suite=new.pk
+    )
+
+
+def test_a_worker_is_drained_and_resumed_with_a_reason(desk: Client) -> None:
+    worker = factories.make_worker("g2")
+    address = f"/en/console/workers/{worker.pk}/"
+    assert desk.post(address, {"action": "drain"}).status_code == 422
+    assert not Worker.objects.get().is_draining
+    for action, drained in (("drain", True), ("resume", False)):
+        desk.post(address, {"action": action, "reason": "new driver"})
+        assert Worker.objects.get().is_draining is drained
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == ["drain", "resume"]
+
+
+def test_an_imported_model_has_nobody_to_ask(desk: Client) -> None:
+    run = factories.make_run(factories.make_revision(backend="api", api_name="x"), status="finished", is_imported=True)
+    assert "nothing here answers for its model" in _press(desk, "rerun", run)
+
+
+def test_a_press_leads_nowhere_but_to_this_site(desk: Client) -> None:
+    run = factories.make_run()
+    for place in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
+        response = desk.post(ACT, {"action": "cancel", "ids": [run.pk], "reason": "x", "next": place})
+        assert response["Location"] == "/en/console/"
+
+
+def test_no_run_chosen_is_told(desk: Client) -> None:
+    response = desk.post(ACT, {"action": "rerun", "reason": "x"})
+    assert response.status_code == 422
+    assert "Choose at least one run." in response.content.decode()
+
+
+def test_what_was_done_stands_in_the_audit(desk: Client) -> None:
+    (run,) = _failed()
+    _press(desk, "rerun", run)
+    text = desk.get(f"/en/console/audit/?q=run {run.pk}").content.decode()
+    assert "the driver was old" in text
+    assert "chief" in text
+    assert "Nothing was done yet." in desk.get("/en/console/audit/?q=run 0").content.decode()
+
+
+@pytest.mark.parametrize("presses", [2, 8])
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> None:
+    runs = _failed(120)
+    people = [User.objects.create_superuser(f"person-{n}") for n in range(presses)]
+    ready, outcomes = threading.Barrier(presses), []
+
+    def press(person: User) -> None:
+        try:
+            ready.wait()
+            outcomes.append(actions.on_runs(Press(person, "rerun", "at once"), [run.pk for run in runs]))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=press, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(outcomes) == presses
+    assert EvaluationRun.objects.filter(rerun_of__in=runs, status="queued").count() == len(runs)
+    assert sum(outcome.done for outcome in outcomes) == len(runs)
+    assert sum(len(outcome.refused) for outcome in outcomes) == len(runs) * (presses - 1)
+    assert AuditEntry.objects.count() == len(runs)
+    assert connection.vendor in ("sqlite", "postgresql")
