@@ -57,7 +57,7 @@ def seed() -> None:
         skill = draw.gauss(0.6, 0.12)
         model = LanguageModel.objects.create(
             slug=f"org{n % 37}/model-{draw.randint(0, 99999)}-{n}", name=f"model-{n}-{draw.choice([7, 13, 70])}b",
-            organization=f"org{n % 37}", kind="open", licence="apache-2.0", n_parameters=draw.choice([7, 13, 70]) * 10**9,
+            organization=f"org{n % 37}", kind="open", licence="apache-2.0", n_parameters=7 * 10**9,
         )  # fmt: skip
         revision = ModelRevision.objects.create(
             language_model=model, slug=f"{model.slug}@0", backend="hf", hub_id=model.slug, commit_sha=f"{n:040x}"

@@ -121,7 +121,8 @@ def listed_runs(suite: Suite) -> list[EvaluationRun]:
     )
     listed: dict[int, tuple[tuple[bool, int], EvaluationRun]] = {}
     for run in runs:
-        weight = (run.status == "finished", run.n_tasks if run.status == "finished" else 0)
+        n_tasks: int = run.n_tasks  # type: ignore[attr-defined] - annotated above
+        weight = (run.status == "finished", n_tasks if run.status == "finished" else 0)
         known = listed.get(run.revision_id)
         if known is None or weight >= known[0]:
             listed[run.revision_id] = (weight, run)
