@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := check
-.PHONY: setup run test check bench lock clean translations
+.PHONY: setup run test check bench storm lock clean translations
 
 setup: .venv/.run ## the environment the site runs in
 
@@ -43,6 +43,9 @@ check: .venv/.dev ## format, lint, types, floors, migrations, translations, docs
 
 bench: .venv/.dev ## speed and memory as ratios against a peer or a limit of the same run
 	@$(BIN)/python -m bench
+
+storm: .venv/.dev ## kills everything for STORM_SECONDS (60) on SQLite and PostgreSQL, and a naive control, which must fail
+	@$(BIN)/python -m tests.storm $(STORMS)
 
 lock: .venv/.dev ## requirements with hashes, from pyproject.toml
 	$(PIP) install --quiet uv

@@ -99,6 +99,7 @@ HINT_SECONDS = float(ENV("GYEORU_HINT_SECONDS", "60"))
 RECONCILE_SECONDS = float(ENV("GYEORU_RECONCILE_SECONDS", "1"))
 STALL_SECONDS = float(ENV("GYEORU_STALL_SECONDS", "1200"))
 LOADING_SECONDS = float(ENV("GYEORU_LOADING_SECONDS", "2700"))
+RETRY_SECONDS = float(ENV("GYEORU_RETRY_SECONDS", "5"))
 MAX_ATTEMPTS = 3
 
 DATASETS_ROOT = ENV("GYEORU_DATASETS") or None
@@ -112,6 +113,13 @@ SUBMISSIONS_WEEK = int(ENV("GYEORU_SUBMISSIONS_WEEK", "10"))
 # How many proxies of our own stand before the site: so many hops of X-Forwarded-For are believed.
 TRUSTED_PROXIES = int(ENV("GYEORU_TRUSTED_PROXIES", "1" if PRODUCTION else "0"))
 MAX_MODEL_BYTES = int(ENV("GYEORU_MAX_MODEL_BYTES", str(200 * 1024**3)))
+
+# The arena: seconds a new vote waits before it counts, the least reading time, streams a process carries at once, and
+# a dotted path to a callable that looks at texts before they are sent or shown (arena/moderation.py).
+ARENA_QUARANTINE_SECONDS = float(ENV("GYEORU_ARENA_QUARANTINE_SECONDS", str(24 * 3600) if PRODUCTION else "0"))
+ARENA_MIN_SECONDS = float(ENV("GYEORU_ARENA_MIN_SECONDS", "3"))
+ARENA_STREAMS = int(ENV("GYEORU_ARENA_STREAMS", "300"))
+ARENA_MODERATION = ENV("GYEORU_ARENA_MODERATION", "")
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", "한국어"), ("en", "English")]

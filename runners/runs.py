@@ -312,6 +312,6 @@ def _ending(
     if ended:
         values["finished_at"] = run.finished_at or now
     else:
-        wait = 5.0 * 4 ** max(run.attempt - 1, 0) if pause is None else pause
+        wait = settings.RETRY_SECONDS * 4 ** max(run.attempt - 1, 0) if pause is None else pause
         values["not_before"] = now + timedelta(seconds=wait)
     return values

@@ -73,8 +73,12 @@ class FleetWorker(RQWorker):
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
         """RQ calls no failure callback for a killed horse: its run goes back in line at once."""
-        runs.abandoned_by(self.fleet_name, f"The process of {self.fleet_name} was killed (status {ret_val}).")
-        connections.close_all()
+        try:
+            runs.abandoned_by(self.fleet_name, f"The process of {self.fleet_name} was killed (status {ret_val}).")
+        except DatabaseError:
+            log.warning("the database did not take the end of a killed run; its lease will end it")
+        finally:
+            connections.close_all()
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
         """A drained worker takes no hint until it is resumed; what it runs goes on to its end."""
@@ -107,6 +111,7 @@ class FleetWorker(RQWorker):
 
 def start(lane: str, *, gpu: str = "", burst: bool = False) -> None:
     """Works on a lane until SIGTERM. Waits for Redis, and comes back when Redis does."""
+    without_pool()
     host = socket.gethostname()
     name = f"{lane}-{host}-{os.getpid()}"
     Worker.objects.filter(host=host, lane=lane, heartbeat_at__lt=timezone.now() - timedelta(minutes=10)).delete()
@@ -121,6 +126,16 @@ def start(lane: str, *, gpu: str = "", burst: bool = False) -> None:
     finally:
         Worker.objects.filter(name=name).delete()
         connections.close_all()
+
+
+def without_pool() -> None:
+    """Gives every process a connection of its own: a pool survives `close_all`, and forks would share its sockets."""
+    for known in connections.all(initialized_only=True):
+        known.close()
+        if hasattr(known, "close_pool"):
+            known.close_pool()
+    for database in connections.settings.values():
+        database.get("OPTIONS", {}).pop("pool", None)
 
 
 def _work(lane: str, name: str, *, burst: bool) -> bool:
