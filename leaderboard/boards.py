@@ -121,7 +121,7 @@ def listed_runs(suite: Suite) -> list[EvaluationRun]:
     )
     listed: dict[int, tuple[tuple[bool, int], EvaluationRun]] = {}
     for run in runs:
-        n_tasks: int = run.n_tasks  # type: ignore[attr-defined] - annotated above
+        n_tasks: int = run.n_tasks  # type: ignore[attr-defined]
         weight = (run.status == "finished", n_tasks if run.status == "finished" else 0)
         known = listed.get(run.revision_id)
         if known is None or weight >= known[0]:
