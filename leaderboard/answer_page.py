@@ -72,7 +72,7 @@ class Spoken:
 
 @dataclass
 class Neighbour:
-    """Another model's answer to the same question: mean score per (judge, turn)."""
+    """Another model's answer to the same question: mean score, or share of pairs won, per (judge, turn)."""
 
     answer: Answer
     scores: dict[tuple[int, int], float | None] = field(default_factory=dict)
@@ -116,10 +116,10 @@ def neighbours_of(question: Question, mode: str | None = None) -> tuple[list[Nei
     if mode is not None:
         answers = answers.filter(mode=mode)
     found = {answer.conversation_id: Neighbour(answer) for answer in answers.order_by("-run_id")[:MAX_NEIGHBOURS]}
-    told = Judgment.objects.filter(subject__in=list(found), canary="", rival=None).exclude(status="pending")
+    told = Judgment.objects.filter(subject__in=list(found), canary="").exclude(status="pending")
     scores: dict[tuple[int, int, int], list[float | None]] = defaultdict(list)
-    for subject, judge, turn, score in told.values_list("subject_id", "judge_id", "turn", "score"):
-        scores[subject, judge, turn].append(score)
+    for subject, judge, turn, score, verdict in told.values_list("subject_id", "judge_id", "turn", "score", "verdict"):
+        scores[subject, judge, turn].append(points(verdict) if verdict else score)
     judges = Judge.objects.in_bulk({judge for _, judge, _ in scores})
     for (subject, judge, turn), values in scores.items():
         found[subject].scores[judge, turn] = mean_of(values)
@@ -128,6 +128,11 @@ def neighbours_of(question: Question, mode: str | None = None) -> tuple[list[Nei
         one.best = mean_of(one.scores.get(key) for key in columns if key[0] == columns[0][0])
     rows = sorted(found.values(), key=lambda one: (one.best is None, -(one.best or 0.0), one.answer.revision.slug))
     return rows, [(judges[judge], turn) for judge, turn in columns]
+
+
+def points(verdict: str) -> float:
+    """What a verdict on a pair is worth to its subject: a win 1, a tie a half, a loss 0."""
+    return 0.5 if verdict == "A=B" else float(verdict.startswith("A"))
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:

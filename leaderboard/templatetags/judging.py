@@ -65,7 +65,7 @@ def share(value: Share | dict[str, Any] | None) -> SafeString | str:
         return format_html('<span class="faint" title="{}">–</span>', _("nothing to count"))
     low, high = value.interval
     return format_html(
-        '<span class="number">{} % <i class="soft">{}–{}</i> <small class="soft">{}/{}</small></span>',
+        '<span class="share">{} % <i class="soft">{}–{}</i> <small class="soft">{}/{}</small></span>',
         f"{100 * value.value:.1f}",
         f"{100 * low:.1f}",
         f"{100 * high:.1f}",

@@ -77,6 +77,19 @@ def test_an_unread_verdict_is_said_and_never_a_zero(judged: Judged, client: Clie
     assert "0.00" not in text
 
 
+def test_a_judge_of_pairs_is_shown_with_the_share_of_games_won(judged: Judged, client: Client) -> None:
+    judge = make_judge("pairs", mode="pair")
+    own, rival = judged.answers[0][0], judged.answers[1][0]
+    for swapped, verdict in ((False, "A>B"), (True, "A=B")):
+        make_judgment(judge, own, 1, None, status="done", failure="", verdict=verdict, swapped=swapped,
+                      rival=rival.conversation)  # fmt: skip
+    neighbours, columns = answer_page.neighbours_of(own.question)
+    shares = {one.answer.pk: one.scores.get((judge.pk, 1)) for one in neighbours}
+    assert (judge, 1) in columns
+    assert shares[own.pk] == 0.75
+    assert "this answer is A, fair is B" in _page(client, f"/en/answers/{own.pk}/")
+
+
 def test_a_failed_answer_says_that_there_is_nothing_to_grade(judged: Judged, client: Client) -> None:
     answer = judged.answers[0][0]
     answer.conversation.messages.filter(turn=2, role="assistant").update(text="", status="error", error_kind="timeout")
