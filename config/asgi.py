@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 django_application = get_asgi_application()
 
-from leaderboard.front_door import FrontDoor  # noqa: E402 - needs the apps that the line above loads
+from arena.stream_door import StreamDoor  # noqa: E402 - needs the apps that the line above loads
+from leaderboard.front_door import FrontDoor  # noqa: E402
 
-application = FrontDoor(django_application)
+application = StreamDoor(FrontDoor(django_application))

@@ -82,6 +82,12 @@ class Battle(models.Model):
     gold_winner = models.CharField(max_length=8, blank=True, help_text="the known better side of a gold pair")
     repeat_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="repeats")
     error_kind = models.CharField(max_length=40, blank=True)
+    # Given out once per turn of a live battle: whoever sends it may read that turn's stream, once.
+    stream_key = models.CharField(max_length=32, blank=True, db_index=True)
+    prompt_hash = models.CharField(max_length=32, blank=True, db_index=True)
+    network_hash = models.CharField(max_length=64, blank=True, db_index=True, help_text="keyed hash of day and network")
+    findings = models.JSONField(default=list, help_text="rules its answers fall under: [rule, detail]")
+    shared_at = models.DateTimeField(null=True, blank=True, help_text="its voter made it readable by its address")
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="texts removed on the voter's wish")
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
