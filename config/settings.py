@@ -91,6 +91,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = ENV("REDIS_URL") or f"unix://{HOME / 'redis' / 'redis.sock'}?db=0"
 LANES = ("eval", "gpu", "judge")
 RQ_QUEUES = {lane: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 7 * 24 * 3600} for lane in LANES}
+# django-rq's own pages need only is_staff, talk to Redis inside a request and can empty a queue: not mounted.
+RQ_SHOW_ADMIN_LINK = False
 
 # One attempt's lease, a hint's age before it is given again, the reconciler's step and the stall limit, in seconds.
 LEASE_SECONDS = float(ENV("GYEORU_LEASE_SECONDS", "120"))
