@@ -102,6 +102,7 @@ class _Staged:
         self.spool, self.source = spool, source
         self.models: dict[str, int] = {}
         self.voters: dict[str, int] = {}
+        self.tags: dict[str, str] = {"": ""}
         self.chunk: list[tuple[Any, ...]] = []
 
     def add(self, vote: RawVote) -> None:
@@ -110,7 +111,10 @@ class _Staged:
         right = self.models.setdefault(vote.model_b, len(self.models))
         voter = self.voters.setdefault(vote.voter, len(self.voters)) if vote.voter else -1
         # The id of a pair that many people vote on is no id of a vote: it is one together with the voter and the turn.
-        vote_id = f"{self.source}/{vote.id}/{vote.voter}/{vote.turn or ''}" if vote.id else ""
+        tag = self.tags.get(vote.voter)
+        if tag is None:  # never the voter's name: the log of votes is public
+            tag = self.tags[vote.voter] = hashlib.sha256(vote.voter.encode()).hexdigest()[:12]
+        vote_id = f"{self.source}/{vote.id}/{tag}/{vote.turn or ''}" if vote.id else ""
         asked = vote.prompt or vote.id
         self.chunk.append((
             vote.line, left, right, vote.winner, voter, vote_id and _short(vote_id, 80),
@@ -182,7 +186,9 @@ def _insert(rows: Iterable[tuple[Any, ...]]) -> None:
         with cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-        cursor.execute(f"INSERT INTO arena_vote ({names}) SELECT {names} FROM staged ON CONFLICT DO NOTHING")  # noqa: S608
+        in_order = f"SELECT {names} FROM staged ORDER BY ctid"  # noqa: S608
+        cursor.execute(f"INSERT INTO arena_vote ({names}) {in_order} ON CONFLICT DO NOTHING")
+        cursor.execute("DROP TABLE staged")
 
 
 def _voters(source: str, names: Iterable[str]) -> list[int]:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from leaderboard.charts import marker
 
-_NAME, _PLOT, _LINE = 190, 500, 24
+_NAME, _PLOT, _LINE = 160, 460, 24
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def intervals(title: str, dots: Sequence[Dot]) -> SafeString | str:
 
 
 def _dot(dot: Dot, y: float, place: Callable[[float], float]) -> str:
-    shown = escape(dot.name if len(dot.name) <= 24 else f"{dot.name[:23]}…")
+    shown = escape(dot.name if len(dot.name) <= 22 else f"{dot.name[:21]}…")
     span = "" if dot.low is None or dot.high is None else f" [{dot.low:.0f}, {dot.high:.0f}]"
     bar = ""
     if dot.low is not None and dot.high is not None:

@@ -134,7 +134,9 @@ def _cut(slices: list[dict[str, Any]], category: str, voters: str, turn: int | N
     cuts = sorted({f"{one['kind']}={one['key']}" for one in slices if one["kind"] in ("category", "voters")})
     turns = sorted({str(one["turn"]) for one in slices if one["turn"] is not None})
     message = _("There are no votes in that cut. There are: %(cuts)s; turns: %(turns)s.")
-    raise ApiError(404, message % {"cuts": ", ".join(cuts) or "–", "turns": ", ".join(turns) or "–"}, "category", key)
+    asked = {"category": category, "voters": voters, "turn": str(turn or "")}
+    name = next(name for name, value in asked.items() if value)
+    raise ApiError(404, message % {"cuts": ", ".join(cuts) or "–", "turns": ", ".join(turns) or "–"}, name, asked[name])
 
 
 def _slice(one: dict[str, Any]) -> dict[str, Any]:
@@ -151,4 +153,8 @@ def _slice(one: dict[str, Any]) -> dict[str, Any]:
 def _unknown(source: str, judge: str) -> ApiError:
     known = ", ".join(f"source={one} judge={other}" for one, other in agreements()) or "–"
     message = _("No judge “%(judge)s” was held against people of “%(source)s”. There are: %(known)s.")
-    return ApiError(404, message % {"judge": judge, "source": source, "known": known}, "judge", judge)
+    return ApiError(
+        404,
+        message % {"judge": judge, "source": source, "known": known},
+        *(("judge", judge) if judge else ("source", source)),
+    )

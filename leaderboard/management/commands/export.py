@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leaderboard import export_kinds, exports
+from leaderboard import export_kinds, exports, rating_exports
 from leaderboard.boards import published_suites
 
-MODULES = (export_kinds,)
+MODULES = (export_kinds, rating_exports)
 
 
 class Command(BaseCommand):
