@@ -29,6 +29,7 @@ class JudgingConfig(AppConfig):
         from runners.adapters.players import PLAYERS
 
         supervise.EXECUTORS["multi_turn"] = _answer
+        supervise.PHASES["judging"] = _judge
         dispatch.OUTBOXES.append(_hint)
         catalog.SHIPPED.append(_synchronise)
         for quality in QUALITIES:
@@ -39,6 +40,12 @@ def _answer(attempt: Attempt, pulse: Pulse) -> None:
     from judging import answers  # the chat door's SDK is loaded where it is needed alone
 
     answers.execute(attempt, pulse)
+
+
+def _judge(run_id: int) -> bool:
+    from judging import jobs
+
+    return jobs.execute(run_id)
 
 
 def _hint() -> None:

@@ -95,7 +95,8 @@ def _sit(judge: Judge, run: EvaluationRun, question_set: QuestionSet, claim: run
         raise Failure(
             "no_price",
             f"The judge {judge} has a cap in dollars, and no price is known for {served}. Give it one with "
-            f"`manage.py add_price {served} --input-usd N --output-usd N`, or add the judge without a cap.",
+            f"`manage.py add_price {served} --input-usd N --output-usd N --krw-per-usd N`, or add the judge "
+            "without a cap.",
             True,
         )
     subjects = plan.plan(run, judge, question_set)

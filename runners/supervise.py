@@ -73,6 +73,8 @@ class Attempt:
 # the pulse raises pass.
 Executor = Callable[["Attempt", "Pulse"], None]
 EXECUTORS: dict[str, Executor] = {}
+# What takes a run on from a status in this process (`evaluate --now`): run id in, False where nothing was to claim.
+PHASES: dict[str, Callable[[int], bool]] = {}
 
 
 @dataclass

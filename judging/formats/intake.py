@@ -116,9 +116,7 @@ class Intake:
             self._seen[what, *key] = place
             return False
         told = ", ".join(str(part) for part in key)
-        self.at(
-            place, "duplicate", f"{what} {told} is already in {first.file}:{first.line}; the first one counts"
-        )
+        self.at(place, "duplicate", f"{what} {told} is already in {first.file}:{first.line}; the first one counts")
         return True
 
     def is_unknown(self, place: Place, question_id: str) -> bool:
@@ -167,9 +165,7 @@ def _lines(stream: IO[bytes], path: Path, intake: Intake) -> Iterator[tuple[int,
                 return
             yield number, line
     except EOFError:
-        intake.report(
-            "half_file", "the compressed file ends in the middle; copy it again", path.name, number + 1
-        )
+        intake.report("half_file", "the compressed file ends in the middle; copy it again", path.name, number + 1)
     except (gzip.BadGzipFile, zlib.error) as error:
         intake.report("broken_gzip", f"the compressed file is damaged: {error}", path.name, number + 1)
 
@@ -220,9 +216,7 @@ def items(row: Mapping[str, Any], key: str) -> list[Any]:
     """A required list that is not empty. Raises RowError."""
     value = row.get(key)
     if not isinstance(value, list) or not value:
-        raise RowError(
-            "missing_field" if value in (None, []) else "wrong_type", f'"{key}" must be a list with items'
-        )
+        raise RowError("missing_field" if value in (None, []) else "wrong_type", f'"{key}" must be a list with items')
     return value
 
 

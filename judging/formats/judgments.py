@@ -68,11 +68,7 @@ def _judgments(
     scale: Scale,
 ) -> list[SingleJudgment] | list[PairJudgment]:
     if form == "fastchat":
-        return (
-            [_fastchat_pair(row, place, intake)]
-            if "model_1" in row
-            else [_fastchat(row, place, intake, scale)]
-        )
+        return [_fastchat_pair(row, place, intake)] if "model_1" in row else [_fastchat(row, place, intake, scale)]
     if form == "arena-hard":
         return [_arena_hard(row, place, intake, judge)]
     return _logickor(row, form, place, intake, name, judge, scale)
@@ -114,9 +110,7 @@ def _turn(row: dict[str, Any]) -> int:
     return turn
 
 
-def _score(
-    told: Any, recorded: Any, scale: Scale, place: Place, intake: Intake
-) -> tuple[float | None, str | None]:
+def _score(told: Any, recorded: Any, scale: Scale, place: Place, intake: Intake) -> tuple[float | None, str | None]:
     """Our reading of a rating: of the judge's text where it is there, else of the number that was stored."""
     if isinstance(told, str) and told:
         found = parse_score(told, scale)
@@ -171,9 +165,7 @@ def _logickor(
             score, reason = _recorded(recorded, scale, place, intake)
         kept = storable(message, place, intake)
         published = number(recorded)
-        read.append(
-            SingleJudgment(model, mode, question_id, turn, judge, "", score, published, reason, kept, place)
-        )
+        read.append(SingleJudgment(model, mode, question_id, turn, judge, "", score, published, reason, kept, place))
     return read
 
 
@@ -233,9 +225,7 @@ def _arena_hard(row: dict[str, Any], place: Place, intake: Intake, judge: str) -
     name, _ = _judge(row) if row.get("judge") else (judge, "")
     model = text(row, "model", place, intake)
     baseline = text(row, "baseline", place, intake) if row.get("baseline") else "baseline"
-    return PairJudgment(
-        identifier(row, "question_id", "uid"), 1, baseline, model, name, "", tuple(games), place
-    )
+    return PairJudgment(identifier(row, "question_id", "uid"), 1, baseline, model, name, "", tuple(games), place)
 
 
 def _game(first: Any, told: Any, recorded: Label | None, place: Place, intake: Intake, *, five: bool) -> Game:

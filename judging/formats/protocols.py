@@ -96,9 +96,7 @@ class Protocol:
 
     def is_exempt(self, question_id: str, turn: int, category: str) -> bool:
         """Whether an answer to this turn may be in another language than Korean."""
-        return category in self.exempt_categories or not self.exempt.isdisjoint(
-            {question_id, f"{question_id}:{turn}"}
-        )
+        return category in self.exempt_categories or not self.exempt.isdisjoint({question_id, f"{question_id}:{turn}"})
 
 
 _STRICT = Note(

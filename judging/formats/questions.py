@@ -30,29 +30,21 @@ def _question(row: dict[str, Any], form: Format, place: Place, intake: Intake) -
     question_id = identifier(row, "question_id", "uid", "id")
     category = text(row, "category", place, intake)
     if form == "arena-hard":
-        turns: list[Any] = (
-            [row["prompt"]] if "prompt" in row else [_content(turn) for turn in items(row, "turns")]
-        )
+        turns: list[Any] = [row["prompt"]] if "prompt" in row else [_content(turn) for turn in items(row, "turns")]
         return Question(question_id, category, _texts(turns, place, intake), (None,) * len(turns), place)
     key = "questions" if "questions" in row else "turns"
     turns = items(row, key)
     if len(turns) < 2 or not turns[1]:
-        raise RowError(
-            "missing_second_turn", f"question {question_id} has no second turn; add it or leave it out"
-        )
+        raise RowError("missing_second_turn", f"question {question_id} has no second turn; add it or leave it out")
     if len(turns) > 2:
-        intake.at(
-            place, "extra_turn", f"question {question_id} has {len(turns)} turns; the first two are asked"
-        )
+        intake.at(place, "extra_turn", f"question {question_id} has {len(turns)} turns; the first two are asked")
         turns = turns[:2]
     listed = row.get("references") or row.get("reference") or []
     if not isinstance(listed, list):
         raise RowError("wrong_type", f"the references of question {question_id} are not a list")
     references = [storable(one, place, intake) if isinstance(one, str) and one else None for one in listed]
     references += [None] * (len(turns) - len(references))
-    return Question(
-        question_id, category, _texts(turns, place, intake), tuple(references[: len(turns)]), place
-    )
+    return Question(question_id, category, _texts(turns, place, intake), tuple(references[: len(turns)]), place)
 
 
 def _content(turn: Any) -> Any:
@@ -79,9 +71,7 @@ def read_references(path: Path, intake: Intake) -> Iterator[Reference]:
             yield reference
 
 
-def attach_references(
-    questions: Iterable[Question], references: Iterable[Reference], intake: Intake
-) -> list[Question]:
+def attach_references(questions: Iterable[Question], references: Iterable[Reference], intake: Intake) -> list[Question]:
     """The questions with the references of a file of their own; a reference for no question is named."""
     by_id = {question.id: question for question in questions}
     for reference in references:

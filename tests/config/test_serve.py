@@ -44,9 +44,11 @@ def test_the_first_page_fills_by_itself_and_a_restart_goes_on(site: Site):
     before = finished(site)
 
     again = site.start("serve")
-    site.wait_for("all four players stand on the board", lambda: finished(site) == 4, 90)
-    assert before <= 4
-    assert site.sql("select count(*) from runners_evaluationrun") == [(4,)]
+    site.wait_for("all players stand on both boards", lambda: finished(site) == 10, 120)
+    assert before <= 10
+    assert site.sql("select count(*) from runners_evaluationrun") == [(10,)]
+    judged = site.sql("select count(*), min(is_complete), max(is_invalid) from judging_judgedrun")
+    assert judged == [(6, 1, 0)]
     again.send_signal(signal.SIGTERM)
     assert again.wait(40) == 0
 

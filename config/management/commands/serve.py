@@ -12,11 +12,16 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import redis_server
+from config import checks, redis_server
 from config.launcher import Launcher, Part, manage
+from judging import judges
+from judging.apps import QUALITIES
 from runners import catalog, runs
 from runners.adapters import served
 from runners.models import EvaluationRun, ModelRevision, Suite
+
+# Who answers which bundled suite at the first start.
+FIRST_RUNS = {"ko-basic": tuple(catalog.REFERENCE_PLAYERS), "ko-mt": (*QUALITIES, "constant", "echo")}
 
 
 class Command(BaseCommand):
@@ -38,6 +43,7 @@ class Command(BaseCommand):
         self._attach_server()
         call_command("collectstatic", verbosity=0, interactive=False)
         parts = [*self._redis(), *self._parts(options["workers"])]
+        _refuse_an_evicting_redis()
         self.stdout.write(self.style.SUCCESS(f"\n  겨루 Gyeoru → http://localhost:{port}\n"))
         self.stdout.write("  Ctrl-C stops everything; start again and it goes on where it left off.\n\n")
         self.stdout.flush()
@@ -61,18 +67,20 @@ class Command(BaseCommand):
         return [
             Part("reconciler", manage("reconcile")),
             *(Part(f"worker {n + 1}", manage("work", "--queue", "eval")) for n in range(workers)),
+            Part("judge worker", manage("work", "--queue", "judge")),
             *([Part("GPU worker", manage("work", "--queue", "gpu"))] if _gpu() else []),
             Part("web", [*gunicorn, "config.asgi:application"]),
         ]
 
     def _first_runs(self) -> None:
         """The reference players go through the real queue, so that the first page fills while one watches."""
-        suite = Suite.objects.filter(slug="ko-basic", retired_at=None).order_by("-version").first()
-        if suite is None:
-            return
-        for revision in ModelRevision.objects.filter(backend=ModelRevision.Backend.REFERENCE):
-            if not EvaluationRun.objects.filter(revision=revision, suite=suite).exists():
-                runs.request(revision, suite, requested_by="gyeoru", reason="first start")
+        for slug, players in FIRST_RUNS.items():
+            suite = Suite.objects.filter(slug=slug, retired_at=None).order_by("-version").first()
+            if suite is None:
+                continue
+            for revision in ModelRevision.objects.filter(slug__in=[f"reference/{name}" for name in players]):
+                if not EvaluationRun.objects.filter(revision=revision, suite=suite).exists():
+                    runs.request(revision, suite, requested_by="gyeoru", reason="first start")
 
     def _attach_server(self) -> None:
         """`OPENAI_BASE_URL=… make run` offers the models of that server."""
@@ -84,6 +92,9 @@ class Command(BaseCommand):
         except served.ServerError as error:
             self.stderr.write(f"The model server at OPENAI_BASE_URL is not offered: {error}")
             return
+        for revision in revisions:
+            if revision.endpoint is not None:
+                judges.offer(revision.endpoint)
         names = ", ".join(revision.api_name for revision in revisions) or "none"
         self.stdout.write(f"Models of the attached server: {names}")
 
@@ -94,6 +105,13 @@ def _gpu() -> bool:
     except FileNotFoundError:
         return False
     return found.returncode == 0 and b"GPU" in found.stdout
+
+
+def _refuse_an_evicting_redis() -> None:
+    """A given Redis is asked once, here: a check of every command would make each wait for a Redis that is away."""
+    for message in checks.redis_keeps_hints(None):
+        if message.is_serious():
+            raise CommandError(f"{message.msg} {message.hint} ({message.id})")
 
 
 def _refuse_a_taken_port(port: str) -> None:

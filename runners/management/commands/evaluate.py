@@ -55,7 +55,8 @@ class Command(BaseCommand):
             revision = naming.find_revision(options["revision"], load)
         except (CatalogueError, HubError) as error:
             raise CommandError(str(error)) from error
-        if not any(can_run(revision, task) for task in suite.tasks.all()):
+        tasks = list(suite.tasks.all())  # none in a multi-turn suite: its questions go to any model that talks
+        if tasks and not any(can_run(revision, task) for task in tasks):
             raise CommandError(f"{suite.slug} is scored by likelihood only, which {revision} can't give over its API.")
         run_settings = {name: options[name] for name in SETTINGS if options[name] is not None}
         try:
@@ -82,6 +83,8 @@ class Command(BaseCommand):
                 self.stderr.write(f"attempt {run.attempt} failed ({run.error_kind}): {run.error_text}; trying again")
                 time.sleep(max((run.not_before.timestamp() if run.not_before else 0) - time.time(), 0.1))
             supervise.execute(run.pk, worker="manage.py evaluate", on_beat=self._bar)
+            run.refresh_from_db()
+        if (phase := supervise.PHASES.get(run.status)) and phase(run.pk):
             run.refresh_from_db()
         if run.is_active:
             raise CommandError(f"A queue worker took run {run.pk} first; it goes on there.")
