@@ -152,6 +152,15 @@ def may_cancel(submission: Submission, run: EvaluationRun) -> bool:
 
 def check_suite(revision: ModelRevision, suite: Suite) -> None:
     """Raises CannotRunSuite where the revision's backend can run no task of the suite."""
+    if suite.kind == Suite.Kind.MULTI_TURN and suite.retired_at is None and suite.published_at is not None:
+        if revision.lane == "gpu":
+            raise CannotRunSuite(
+                _(
+                    "%(suite)s is a conversation with a served model; serve the weights (vllm serve) and let staff add them."
+                )
+                % {"suite": suite.title}
+            )
+        return
     tasks = list(suite.tasks.all())
     if not tasks or suite.retired_at is not None or suite.published_at is None:
         raise CannotRunSuite(_("%(suite)s is not offered for evaluation; choose another suite.") % {"suite": suite})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
@@ -167,10 +168,11 @@ def _page(request: HttpRequest, form: SubmissionForm, examined: Examined | None,
 
 
 def _suites() -> list[Suite]:
-    """What may be chosen: published suites of tasks that the runners run. Three queries."""
-    suites = [suite for suite in published_suites() if suite.kind == Suite.Kind.ZERO_SHOT]
-    found = Suite.objects.filter(pk__in=[suite.pk for suite in suites]).prefetch_related("tasks__benchmark")
-    return [suite for suite in found if suite.tasks.all()]
+    """What may be chosen: published suites of tasks, and sets of questions for conversations. Three queries."""
+    found = Suite.objects.filter(pk__in=[suite.pk for suite in published_suites()]).annotate(
+        n_questions=Count("question_set__questions")
+    )
+    return [s for s in found.prefetch_related("tasks__benchmark") if s.tasks.all() or s.n_questions]
 
 
 def _served() -> list[ModelRevision]:
@@ -180,6 +182,8 @@ def _served() -> list[ModelRevision]:
 
 
 def _offer(suite: Suite) -> Offer:
+    if suite.kind == Suite.Kind.MULTI_TURN:
+        return Offer(suite, getattr(suite, "n_questions", None), 1, False)
     tasks = list(suite.tasks.all())
     by_mode = {mode: [task.n_docs for task in tasks if task.mode == mode] for mode in Task.Mode.values}
     totals = [_sum(sizes) for sizes in by_mode.values() if sizes]
