@@ -39,6 +39,7 @@ class Choice:
     licence: str = ""
     search: str = ""
     sort: str = ""
+    shots: str = ""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Choice:
@@ -50,6 +51,9 @@ class Choice:
             licence=query.get("licence", "")[:_LIMIT],
             search=query.get("q", "")[:_LIMIT].strip(),
             sort=query.get("sort", "")[:_LIMIT],
+            shots=query.get("shots", "")
+            if query.get("shots", "").isascii() and query.get("shots", "").isdigit()
+            else "",
         )
 
     def query(self, **changes: str) -> str:
@@ -68,9 +72,13 @@ class Choice:
             return [column for column in board.columns if column.in_headline]
         return list(board.columns)
 
+    def part(self, board: Board) -> Board:
+        """The board of the number of shots asked for; the suite's own where nobody was asked with that many."""
+        return board.by_shots.get(int(self.shots), board) if self.shots else board
+
     def rows(self, board: Board) -> list[Row]:
         """The rows that pass every filter, in the order asked for; ranks stay those of the whole board."""
-        kept = [row for row in board.rows if self._passes(row)]
+        kept = [row for row in self.part(board).rows if self._passes(row)]
         if self.sort:
             wanted = next((c.task_id for c in board.columns if c.name == self.sort.lstrip("-")), None)
             if wanted is not None:

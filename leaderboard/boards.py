@@ -73,7 +73,10 @@ class Row:
 
 @dataclass
 class Board:
-    """A suite's board as it stood at `generated_at`; rows in order, unranked ones last."""
+    """A suite's board as it stood at `generated_at`; rows in order, unranked ones last.
+
+    `rows` were asked with the suite's own number of shots; `by_shots` holds the boards of other numbers.
+    """
 
     suite: Suite
     columns: list[Column]
@@ -81,6 +84,7 @@ class Board:
     generated_at: datetime
     generation: int
     separable: tuple[int, int] = (0, 0)
+    by_shots: dict[int, Board] = field(default_factory=dict)
 
     @property
     def n_headline(self) -> int:
@@ -103,38 +107,35 @@ def generation() -> int:
 
 
 def listed_runs(suite: Suite) -> list[EvaluationRun]:
-    """Per revision the run that stands on the board: the newest finished one with the most tasks, else the newest with
-    any sign of life.
+    """Per revision and number of shots the run that stands on the board: the newest finished one with the most tasks,
+    else the newest with any sign of life.
 
     Later evidence replaces earlier, but an import of a few tasks does not push a whole run off the board, and neither
-    does a failed or running attempt. Trials of a few items, or with other shots than the suite's, measure something
-    else and stand on their own pages alone.
+    does a failed or running attempt. Trials of a few items measure something else and stand on their own pages alone.
     """
     runs = (
         EvaluationRun.objects.published()
         .filter(suite=suite, revision__language_model__hidden_reason="")
-        .exclude(settings__has_any_keys=["limit", "shots"])
+        .exclude(settings__has_key="limit")
         .select_related("revision__language_model")
         .annotate(n_tasks=Count("results"))
         .order_by("created_at", "id")
         .defer("log_tail", "environment", "attempts_log", "error_text")
     )
-    listed: dict[int, tuple[tuple[bool, int], EvaluationRun]] = {}
+    listed: dict[tuple[int, int | None], tuple[tuple[bool, int], EvaluationRun]] = {}
     for run in runs:
         n_tasks: int = run.n_tasks  # type: ignore[attr-defined]
         weight = (run.status == "finished", n_tasks if run.status == "finished" else 0)
-        known = listed.get(run.revision_id)
+        place = (run.revision_id, run.settings.get("shots"))
+        known = listed.get(place)
         if known is None or weight >= known[0]:
-            listed[run.revision_id] = (weight, run)
+            listed[place] = (weight, run)
     return [run for _weight, run in listed.values()]
 
 
 def build(suite: Suite) -> Board:
     """The board from stored results. Five queries whatever its size, and one more per result not yet in memory."""
-    from leaderboard.ranking import ranks
-
-    mark = generation()
-    columns = _columns(suite)
+    mark, columns, now = generation(), _columns(suite), timezone.now()
     runs = listed_runs(suite)
     rows = {run.pk: _row(run) for run in runs}
     results = TaskResult.objects.filter(run__in=rows.keys()).values_list(
@@ -142,7 +143,20 @@ def build(suite: Suite) -> Board:
     )
     for task_id, result_id, run_id, value, stderr, docs, scored, failed, no_answer in results.iterator(chunk_size=5000):
         rows[run_id].cells[task_id] = Cell(result_id, run_id, value, stderr, docs, scored, failed, no_answer)
-    board = Board(suite, columns, list(rows.values()), timezone.now(), mark)
+    shots = {run.pk: run.settings.get("shots") for run in runs}
+    parts = {
+        asked: _standing(Board(suite, columns, [rows[pk] for pk in rows if shots[pk] == asked], now, mark))
+        for asked in {None, *shots.values()}
+    }
+    board = parts.pop(None)
+    board.by_shots = {asked: parts[asked] for asked in sorted(asked for asked in parts if asked is not None)}
+    return board
+
+
+def _standing(board: Board) -> Board:
+    """The board with averages and ranks: models are compared among those asked with the same number of shots."""
+    from leaderboard.ranking import ranks
+
     _average(board)
     _rank(board, ranks(board))
     return board

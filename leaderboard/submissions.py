@@ -155,9 +155,7 @@ def check_suite(revision: ModelRevision, suite: Suite) -> None:
     if suite.kind == Suite.Kind.MULTI_TURN and suite.retired_at is None and suite.published_at is not None:
         if revision.lane == "gpu":
             raise CannotRunSuite(
-                _(
-                    "%(suite)s is a conversation with a served model; serve the weights (vllm serve) and let staff add them."
-                )
+                _("%(suite)s is a conversation with a served model; serve it (vllm serve) and let staff add it.")
                 % {"suite": suite.title}
             )
         return

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModif
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from leaderboard import board_html, boards
@@ -62,21 +63,24 @@ def page_key(path: str, choice: Choice, judged: JudgedChoice) -> str:
 def _body(board: boards.Board, choice: Choice, language: str, path: str) -> bytes:
     """The whole page; nothing in it depends on who reads it."""
     with translation.override(language):
+        part = choice.part(board)
         context = {
             **public(path + choice.query(), language),
             "section": "boards",
-            "board": board,
+            "board": part,
+            "shots": [("", _("zero-shot"), choice.query(shots=""))]
+            + [(str(n), _("%(n)s-shot") % {"n": n}, choice.query(shots=str(n))) for n in board.by_shots],
             "choice": choice,
             "suites": boards.published_suites(),
-            "n_models": len(board.rows),
-            "n_ranked": sum(row.rank_low is not None for row in board.rows),
+            "n_models": len(part.rows),
+            "n_ranked": sum(row.rank_low is not None for row in part.rows),
             "table": board_html.table(board, choice, language),
             "shown": len(choice.rows(board)),
             "presets": [(key, label, choice.query(preset=key)) for key, label in PRESETS.items()],
             "sizes": [(key, size[2]) for key, size in SIZES.items()],
             "kinds": KINDS.items(),
             "tunings": TUNINGS.items(),
-            "licences": sorted({row.model.licence for row in board.rows if row.model.licence}),
+            "licences": sorted({row.model.licence for row in part.rows if row.model.licence}),
             "path": path,
         }
         return render_to_string("leaderboard/board.html", context).encode()

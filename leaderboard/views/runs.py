@@ -19,7 +19,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run from the line to the last hash."""
     found = _run(pk)
     page = run_page.read(found)
-    is_trial = any(name in found.settings for name in ("limit", "shots"))
+    is_trial = "limit" in found.settings
     return render(request, "runs/run.html", {"page": page, "run": found, "is_trial": is_trial, **_more(page)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leaderboard import boards
+from leaderboard.published import publisher
 from runners.models import Sample
 from tests.factories import make_result, make_revision, make_run, make_samples, make_suite
 
@@ -67,11 +68,25 @@ def test_an_import_of_a_few_tasks_does_not_push_a_whole_run_off_the_board():
     assert [row.run_id for row in board_of(suite).rows] == [whole.pk]
 
 
-@pytest.mark.parametrize("settings", [{"limit": 5}, {"shots": 5}])
-def test_a_trial_with_other_settings_stays_off_the_board(settings):
+def test_a_trial_of_a_few_items_stays_off_the_board():
     suite = make_suite(tasks=1)
-    finished(suite, GOOD, settings=settings)
+    finished(suite, GOOD, settings={"limit": 5})
     assert board_of(suite).rows == []
+
+
+def test_shots_are_a_board_of_their_own_beside_the_zero_shot_one(client):
+    suite, revision = make_suite("shown", tasks=1), make_revision()
+    plain = finished(suite, BAD, revision)
+    assert "shots=" not in client.get("/en/boards/shown/").content.decode()
+    few = finished(suite, GOOD, revision, settings={"shots": 5})
+    board = board_of(suite)
+    assert [row.run_id for row in board.rows] == [plain.pk]
+    assert [row.run_id for row in board.by_shots[5].rows] == [few.pk]
+    publisher.clear()
+    assert "?shots=5" in client.get("/en/boards/shown/").content.decode()
+    page = client.get("/en/boards/shown/?shots=5").content.decode()
+    assert "95.0" in page
+    assert f"/runs/{plain.pk}/" not in page
 
 
 def test_withdrawn_cancelled_and_hidden_ones_are_not_shown():

@@ -129,3 +129,15 @@ def test_a_fenced_attempt_publishes_nothing(monkeypatch):
     supervise.execute(run.pk, worker="slow")
     run.refresh_from_db()
     assert (run.status, run.token, run.results.count()) == ("running", "another", 0)
+
+
+def test_shots_are_put_before_the_question_and_change_what_is_asked(settings):
+    settings.DATASETS_ROOT = str(shared_data("kobest").parent)
+    with FakeOpenAI() as server:
+        catalog.register_endpoint("served", base_url=server.base_url, served_name="m")
+        suite = Suite.objects.get(slug="kobest")
+        suite.suite_tasks.exclude(task__name="kobest_copa_gen").delete()
+        evaluate("api/served", "kobest", limit=1, shots=2)
+        evaluate("api/served", "kobest", limit=1)
+    few, none = (len(str(call.body["messages"])) for call in server.calls if "messages" in call.body)
+    assert few > 2 * none
