@@ -81,9 +81,8 @@ def runs_page(chosen: RunFilter, number: str | None) -> RunsPage:
         counts[status] += n
         if status == "failed":
             errors[kind] += n
-    ids = Paginator(chosen.runs().values_list("pk", flat=True), PAGE)
-    page = ids.get_page(number)
-    rows = EvaluationRun.objects.filter(pk__in=list(page)).order_by("-pk").defer(*HEAVY)
+    page = _page(chosen.runs().values_list("pk", flat=True), number)
+    rows = EvaluationRun.objects.filter(pk__in=page.object_list).order_by("-pk").defer(*HEAVY)
     return RunsPage(page, list(rows.select_related("suite", "revision__language_model")), dict(counts), dict(errors))
 
 
@@ -163,6 +162,16 @@ def hidden_models() -> list[LanguageModel]:
 def is_private(run: EvaluationRun) -> bool:
     """Whether the run's suite has items of a private set, whose logs nobody is shown."""
     return SuiteTask.objects.filter(suite=run.suite_id, task__benchmark__is_private=True).exists()
+
+
+def _page(ids: QuerySet[EvaluationRun, int], number: str | None) -> Page[int]:
+    """The page of ids, counted from the nearer end: a database walks over every row that it leaves out."""
+    paginator = Paginator(ids, PAGE)
+    found, n = paginator.get_page(number), paginator.count
+    start = (found.number - 1) * PAGE
+    if start <= n // 2:
+        return Page(list(ids[start : start + PAGE]), found.number, paginator)
+    return Page(list(ids.reverse()[max(n - start - PAGE, 0) : n - start])[::-1], found.number, paginator)
 
 
 def _workers() -> QuerySet[Worker]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from judging.models import Budget
 from leaderboard.console import queries
+from leaderboard.console.filters import RunFilter
 from leaderboard.models import SavedView
 from tests import factories
 
@@ -154,6 +155,16 @@ def test_a_page_costs_the_same_queries_whatever_the_number_of_runs(
     for address in PAGES:
         with django_assert_max_num_queries(12):
             _text(operator, address)
+
+
+def test_every_page_of_the_table_follows_on_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "PAGE", 3)
+    suite, revision = factories.make_suite(), factories.make_revision()
+    made = [factories.make_run(revision, suite).pk for _ in range(11)]
+    found = [[run.pk for run in queries.runs_page(RunFilter(), str(page)).rows] for page in (1, 2, 3, 4)]
+    newest = made[::-1]
+    assert found == [newest[:3], newest[3:6], newest[6:9], newest[9:]]
+    assert [run.pk for run in queries.runs_page(RunFilter(), "99").rows] == newest[9:]
 
 
 def test_staff_without_permissions_may_look_and_see_no_buttons(client: Client) -> None:
