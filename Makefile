@@ -45,6 +45,7 @@ bench: .venv/.dev ## speed and memory as ratios against a peer or a limit of the
 	@$(BIN)/python -m bench
 
 storm: .venv/.dev ## kills everything for STORM_SECONDS (60) on SQLite and PostgreSQL, and a naive control, which must fail
+	@STATEFUL_EXAMPLES=2000 STATEFUL_STEPS=50 $(BIN)/python -m pytest tests/runners/test_runs_stateful.py
 	@$(BIN)/python -m tests.storm $(STORMS)
 
 lock: .venv/.dev ## requirements with hashes, from pyproject.toml

@@ -19,9 +19,9 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat, Greatest
 from django.utils import timezone
 
+from runners import endings
 from runners.models import EvaluationRun, Generation, ModelRevision, Suite
 
-LOG_TAIL = 20_000
 # The states in which an attempt may hold a run by its token: being answered, being judged.
 HOLDING = ("running", "judging")
 
@@ -142,7 +142,7 @@ def beat(claim: Claim, *, done: int | None = None, total: int | None = None, sta
     if stage:
         values["stage"] = stage[:200]
     if log:
-        values["log_tail"] = log[-LOG_TAIL:]
+        values["log_tail"] = log[-endings.LOG_TAIL :]
     return bool(held(claim).update(**values))
 
 
@@ -169,12 +169,14 @@ def finish(claim: Claim) -> bool:
 
 def fail(claim: Claim, kind: str, text: str, *, permanent: bool, log: str = "") -> bool:
     """The attempt ended badly: back in line with a growing pause, or failed when permanent or out of attempts."""
+    if cancel_requested(claim):
+        return cancelled(claim)
     with transaction.atomic():
         run = held(claim).first()
         if run is None:
             return False
         ended = permanent or run.attempt >= settings.MAX_ATTEMPTS
-        changed = held(claim).update(**_ending(run, kind, text, ended=ended, log=log))
+        changed = held(claim).update(**endings.values(run, kind, text, ended=ended, log=log))
         if changed:
             touch("boards")
     return bool(changed)
@@ -182,6 +184,8 @@ def fail(claim: Claim, kind: str, text: str, *, permanent: bool, log: str = "") 
 
 def release(claim: Claim, why: str) -> bool:
     """Gives the run back unharmed (a worker is drained or stopped): the attempt does not count."""
+    if cancel_requested(claim):
+        return cancelled(claim)
     return bool(
         held(claim).update(
             status=Case(When(status="judging", then=Value("judging")), default=Value("queued")),
@@ -240,6 +244,10 @@ def reconcile(now: datetime | None = None) -> list[EvaluationRun]:
     for run in EvaluationRun.objects.filter(status__in=HOLDING, lease_until__lt=now):
         silence = f"The worker {run.worker} gave no sign of life for {settings.LEASE_SECONDS:.0f} s."
         _abandon(run, silence, Q(lease_until__lt=now))
+    # Asked to stop in the moment their attempt ended: nobody would ever claim them.
+    EvaluationRun.objects.filter(status__in=("queued", "judging"), token="", cancel_requested_at__isnull=False).update(
+        status=_STOPPED, finished_at=Coalesce("finished_at", now), stage=""
+    )
     return list(
         EvaluationRun.objects.unhinted(now - timedelta(seconds=settings.HINT_SECONDS)).order_by(
             "-priority", "created_at", "id"
@@ -278,40 +286,5 @@ def _abandon(run: EvaluationRun, text: str, still: Q) -> None:
         return
     ended = run.attempt >= settings.MAX_ATTEMPTS
     with transaction.atomic():
-        if gone.update(**_ending(run, "poison" if ended else "worker_lost", text, ended=ended, pause=0)):
+        if gone.update(**endings.values(run, "poison" if ended else "worker_lost", text, ended=ended, pause=0)):
             touch("boards")
-
-
-def _ending(
-    run: EvaluationRun, kind: str, text: str, *, ended: bool, log: str = "", pause: float | None = None
-) -> dict[str, Any]:
-    """The column values of an attempt that ended badly."""
-    now = timezone.now()
-    entry = {
-        "attempt": run.attempt,
-        "at": now.isoformat(),
-        "worker": run.worker,
-        "kind": kind,
-        "text": text[:500],
-    }
-    judged = run.status == "judging"
-    # What was finished before it was judged again stays finished; error_kind says how the new judging ended.
-    last = "finished" if judged and run.finished_at is not None else "failed"
-    values: dict[str, Any] = {
-        "status": last if ended else "judging" if judged else "queued",
-        "token": "",
-        "lease_until": None,
-        "hinted_at": None,
-        "error_kind": kind[:40],
-        "error_text": text,
-        "attempts_log": [*run.attempts_log, entry],
-        "stage": "",
-    }
-    if log:
-        values["log_tail"] = log[-LOG_TAIL:]
-    if ended:
-        values["finished_at"] = run.finished_at or now
-    else:
-        wait = settings.RETRY_SECONDS * 4 ** max(run.attempt - 1, 0) if pause is None else pause
-        values["not_before"] = now + timedelta(seconds=wait)
-    return values

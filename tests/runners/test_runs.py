@@ -240,3 +240,23 @@ def test_of_twenty_requests_for_the_same_evaluation_exactly_one_waits():
     for thread in threads:
         thread.join()
     assert (EvaluationRun.objects.active().count(), len(refused), len(set(refused))) == (1, 19, 1)
+
+
+@pytest.mark.parametrize("end", ["fail", "release"])
+def test_a_run_that_was_asked_to_stop_is_cancelled_however_its_attempt_ends(end: str):
+    run = make_run()
+    claim = claimed(run)
+    runs.cancel(run, "owner")
+    if end == "fail":
+        assert runs.fail(claim, "endpoint_down", "no answer", permanent=False)
+    else:
+        assert runs.release(claim, "drained")
+    run.refresh_from_db()
+    assert (run.status, run.token) == ("cancelled", "") and run.finished_at is not None
+
+
+def test_a_waiting_run_that_nobody_may_claim_is_cancelled_by_the_reconciler():
+    run = make_run(cancel_requested_at=timezone.now())
+    runs.reconcile()
+    run.refresh_from_db()
+    assert run.status == "cancelled"
