@@ -25,7 +25,7 @@ FIELDS: Final = (
 )  # fmt: skip
 _COLUMNS: Final = (
     "pk", "external_id", "left__slug", "right__slug", "winner", "item", "turn", "category", "language", "voter__key",
-    "cast_at",
+    "cast_at", "battle_id",
 )  # fmt: skip
 # A vote being stored right now may have a lower id than one already there; after this long it no longer is.
 SETTLED: Final = timedelta(seconds=60)
@@ -67,8 +67,10 @@ def log(source: VoteSource, after: VoteLogRoot | None = None) -> Iterator[Entry]
     link = after.root if after else genesis(source.slug)
     rows = Vote.objects.filter(source=source, pk__gt=after.up_to_vote if after else 0).order_by("pk")
     for row in rows.values_list(*_COLUMNS).iterator(chunk_size=5000):
-        *facts, key, cast_at = row
-        values = (*facts, pseudonym(key), cast_at.astimezone(UTC).isoformat(timespec="milliseconds"))
+        pk, external_id, *facts, key, cast_at, battle_id = row
+        # A battle's key opens its page to whoever has it: the log tells it by a digest.
+        name = external_id if battle_id is None else _digest(f"battle\n{external_id}")[:16]
+        values = (pk, name, *facts, pseudonym(key), cast_at.astimezone(UTC).isoformat(timespec="milliseconds"))
         link = _digest(f"{link}\n{json.dumps(values, ensure_ascii=False, separators=(',', ':'))}")
         yield Entry(values, link)
 

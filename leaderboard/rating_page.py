@@ -61,7 +61,7 @@ def rank(row: Row) -> str:
 
 
 def dots(table: Table, language: str) -> SafeString | str:
-    title = _("Ratings with their 95% intervals")
+    title = _("Ratings with their 95 per cent intervals")
     return intervals(
         title,
         [

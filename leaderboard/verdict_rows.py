@@ -25,12 +25,13 @@ from leaderboard.preference import Side
 TIE_DELTA: Final = 0.1
 """Two single scores closer than this are a tie (FastChat's conversion of single grades to pairs)."""
 _POINTS: Final = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
+_WON: Final = {"a": 1.0, "b": 0.0}
 _MARK: Final = "\x1f"
 
 
 @dataclass(frozen=True)
 class PeopleVote:
-    """One counted vote. `lengths`: of the answers in the item's order, where known."""
+    """One counted vote. `lengths`: of the answers in the item's order, where known; `battle`: its key once shared."""
 
     verdict: Verdict
     winner: str
@@ -70,33 +71,37 @@ def people(source: VoteSource) -> list[PeopleVote]:
     """The counted votes of a source that are about a known item."""
     votes = tallies.counted(source).filter(Q(battle__isnull=False) | ~Q(item="")).order_by("pk")
     fields = (
-        "battle_id", "battle__left_id", "battle__right_id", "battle__key", "item", "turn", "left__slug", "right__slug",
-        "winner", "category", "language", "voter__kind", "cast_at", "style",
+        "battle_id", "battle__left_id", "battle__right_id", "battle__key", "battle__shared_at", "item", "turn",
+        "left__slug", "right__slug", "winner", "category", "language", "voter__kind", "cast_at", "style",
     )  # fmt: skip
-    return [_people_vote(*row) for row in votes.values_list(*fields).iterator(chunk_size=5000)]
+    return [_people_vote(row) for row in votes.values(*fields).iterator(chunk_size=5000)]
 
 
-def _people_vote(
-    battle: int | None, left_id: int, right_id: int, key: str, item: str, turn: int | None, left: str, right: str,
-    winner: str, category: str, language: str, kind: str | None, cast_at: Any, style: Any,
-) -> PeopleVote:  # fmt: skip
-    if battle is None:
-        sides, question, about = (left, right), item, turn or 0
-    else:
-        sides = (f"{left}{_MARK}{left_id}", f"{right}{_MARK}{right_id}")
-        question, about = item or f"battle/{battle}", 0
-    lengths = None
-    if style:
-        counted = [style.get(side, {}) for side in ("left", "right")]
-        known = [one.get("length", one.get("tokens")) for one in counted]
-        if None not in known:
-            lengths = (int(known[0]), int(known[1]))
-    if sides[0] > sides[1] and lengths:
-        lengths = lengths[::-1]
-    said = _verdict(question, about, *sides, {"a": 1.0, "b": 0.0}.get(winner, 0.5))
+def _people_vote(row: dict[str, Any]) -> PeopleVote:
+    left, right, battle = row["left__slug"], row["right__slug"], row["battle_id"]
+    question, turn = row["item"], row["turn"] or 0
+    if battle is not None:
+        left, right = f"{left}{_MARK}{row['battle__left_id']}", f"{right}{_MARK}{row['battle__right_id']}"
+        question, turn = question or f"battle/{battle}", 0
+    lengths = _lengths(row["style"])
     return PeopleVote(
-        said, winner, turn, category, language, kind or "", f"{cast_at:%Y-%m}", lengths, key if battle else ""
-    )  # fmt: skip
+        verdict=_verdict(question, turn, left, right, _WON.get(row["winner"], 0.5)),
+        winner=row["winner"],
+        turn=row["turn"],
+        category=row["category"],
+        language=row["language"],
+        voters=row["voter__kind"] or "",
+        month=f"{row['cast_at']:%Y-%m}",
+        lengths=lengths[::-1] if lengths and left > right else lengths,
+        battle=row["battle__key"] if row["battle__shared_at"] else "",
+    )
+
+
+def _lengths(style: dict[str, dict[str, int]] | None) -> tuple[int, int] | None:
+    """Of the left and the right answer, where both are known."""
+    found = [(style or {}).get(side, {}) for side in ("left", "right")]
+    left, right = (one.get("length", one.get("tokens")) for one in found)
+    return None if left is None or right is None else (int(left), int(right))
 
 
 def _verdict(question: str, turn: int, left: str, right: str, points: float) -> Verdict:
@@ -126,9 +131,9 @@ def _imported(judged: VoteSource, slug: str) -> JudgeVerdicts:
     rows = votes.values_list("item", "turn", "left__slug", "right__slug", "winner", "reasons")
     verdicts, sides, n_flipped = [], [], 0
     for item, turn, left, right, winner, reasons in rows.iterator(chunk_size=5000):
-        verdicts.append(_verdict(item, turn or 0, left, right, {"a": 1.0, "b": 0.0}.get(winner, 0.5)))
+        verdicts.append(_verdict(item, turn or 0, left, right, _WON.get(winner, 0.5)))
         n_flipped += "inconsistent" in reasons
-        sides.append(_side({"a": 1.0, "b": 0.0}.get(winner, 0.5)))
+        sides.append(_side(_WON.get(winner, 0.5)))
     last = votes.aggregate(last=Max("pk"))["last"]
     digest = hashlib.sha256(f"{last}/{len(verdicts)}".encode()).hexdigest()
     # A file that knows of flips holds verdicts over both orders: no side of theirs was seen alone.

@@ -82,7 +82,7 @@ EXAMPLE: dict[str, Any] = {
     summary=gettext_lazy("Agreement of a judge with people"),
     description=gettext_lazy(
         "Every vote against the judge's one verdict on the same question, turn and unordered pair: S1 with ties, S2 "
-        "where both decided, kappa and alpha with 95% intervals; people among themselves beside it."
+        "where both decided, kappa and alpha with 95 per cent intervals; people among themselves beside it."
     ),
     response=ANSWER,
     example=EXAMPLE,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from judging.models import QuestionSet
 from leaderboard.context import public
 from leaderboard.rating_charts import Dot, intervals
 from leaderboard.rating_page import LANGUAGES
@@ -55,6 +56,7 @@ def _body(page: AgreementPage, language: str, path: str) -> bytes:
     with translation.override(language):
         numbers = page.snapshot.numbers
         names = _names(numbers)
+        sets = set(QuestionSet.objects.values_list("slug", flat=True))
         context = {
             **public(f"{path}?{urlencode({'source': page.source, 'judge': page.judge})}", language),
             "section": "ratings",
@@ -67,7 +69,8 @@ def _body(page: AgreementPage, language: str, path: str) -> bytes:
             "combined": _named(numbers["combined"], names),
             "combined_chart": _chart(numbers["combined"], names, language),
             "disagreements": [
-                {**one, **{side: names.get(one[side], one[side]) for side in ("first", "second")}}
+                {**one, **{side: names.get(one[side], one[side]) for side in ("first", "second")},
+                 "has_page": one["item"].partition("/")[0] in sets}
                 for one in numbers["disagreements"][:EXAMPLES]
             ],
             "n_disagreements": len(numbers["disagreements"]),
@@ -117,4 +120,4 @@ def _chart(part: dict[str, Any] | None, names: dict[str, str], language: str) ->
         Dot(names.get(row["model"], row["model"]), f"/{language}/models/", row["rating"], row["low"], row["high"])
         for row in rows
     ]
-    return intervals(_("Combined ratings with their 95% intervals"), dots)
+    return intervals(_("Combined ratings with their 95 per cent intervals"), dots)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from leaderboard import model_page
+from leaderboard import model_page, rating_standings
 from leaderboard.board_views import KINDS
 from runners.models import LanguageModel
 
@@ -28,4 +28,6 @@ def models(request: HttpRequest) -> HttpResponse:
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     """One model: facts, revisions, standings, knowledge or format, runs."""
     found = get_object_or_404(LanguageModel, slug=slug)
-    return render(request, "models/model.html", {"section": "models", "page": model_page.read(found), "model": found})
+    ratings = rating_standings.of_models([found.pk]).get(found.pk, [])
+    context = {"section": "models", "page": model_page.read(found), "model": found, "ratings": ratings}
+    return render(request, "models/model.html", context)
