@@ -13,5 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 urlpatterns += i18n_patterns(
     path("console/", include("leaderboard.console.urls")),
     path("", include("leaderboard.urls")),
+    path("", include("arena.urls")),
     prefix_default_language=True,
 )

@@ -10,8 +10,11 @@ class LeaderboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from leaderboard import letters
+        from arena import reveals
+        from leaderboard import arena_judges, letters
         from runners import dispatch
 
         if letters.send_due not in dispatch.OUTBOXES:
             dispatch.OUTBOXES.append(letters.send_due)
+        if arena_judges.views not in reveals.JUDGES:
+            reveals.JUDGES.append(arena_judges.views)
