@@ -175,5 +175,7 @@ LOGGING = {
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]},
     },
+    # A line per request to a model server would cost as much as the request.
+    "loggers": {"httpx2": {"level": "WARNING"}, "openai": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": ENV("GYEORU_LOG_LEVEL", "INFO")},
 }
