@@ -103,7 +103,7 @@ def test_the_log_drawer_follows_a_running_run_and_stops_with_it(operator: Client
     ended = factories.make_run(status="failed", log_tail="Traceback <b>")
     whole = _text(operator, f"runs/{ended.pk}/log/")
     assert "Traceback &lt;b&gt;" in whole
-    assert "hx-trigger" not in whole.split('class="drawer"')[1]
+    assert "hx-trigger" not in whole.split('class="drawn"')[1]
 
 
 def test_the_log_of_a_private_suite_stays_closed_for_staff_too(operator: Client) -> None:
