@@ -14,9 +14,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django.utils import timezone
 
-from runners import runs
+from runners import clock, runs
 from runners.adapters import queue
 from runners.models import EvaluationRun, Worker
 
@@ -55,11 +54,11 @@ def report(note: str) -> None:
             "lane": LANE,
             "host": host,
             "pid": os.getpid(),
-            "heartbeat_at": timezone.now(),
+            "heartbeat_at": clock.now(),
             "note": note[:300],
         },
     )
-    Worker.objects.filter(heartbeat_at__lt=timezone.now() - WORKER_FORGOTTEN).delete()
+    Worker.objects.filter(heartbeat_at__lt=clock.now() - WORKER_FORGOTTEN).delete()
 
 
 def loop(stop: Callable[[], bool]) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
+from runners import clock
 from runners.models import EvaluationRun
 
 # Characters of the child's last words that stay with the run.
@@ -18,7 +18,7 @@ def values(
     run: EvaluationRun, kind: str, text: str, *, ended: bool, log: str = "", pause: float | None = None
 ) -> dict[str, Any]:
     """Columns and their new values: back in line with a pause, or at its end with the reason."""
-    now = timezone.now()
+    now = clock.now()
     entry = {
         "attempt": run.attempt,
         "at": now.isoformat(),

@@ -8,9 +8,8 @@ import threading
 from typing import Any
 
 from django.db import DatabaseError
-from django.utils import timezone
 
-from runners import supervise
+from runners import clock, supervise
 from runners.models import EvaluationRun, Worker
 
 
@@ -30,7 +29,7 @@ def execute_run(run_id: int) -> None:
 
     def report(attempt: supervise.Attempt) -> None:
         try:
-            Worker.objects.filter(name=name).update(current_run=attempt.run, heartbeat_at=timezone.now())
+            Worker.objects.filter(name=name).update(current_run=attempt.run, heartbeat_at=clock.now())
         except DatabaseError:
             return  # the worker's own report comes again in a moment
 

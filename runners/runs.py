@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +18,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat, Greatest
-from django.utils import timezone
 
-from runners import endings
+from runners import clock, endings, schema
 from runners.models import EvaluationRun, Generation, ModelRevision, Suite
 
+log = logging.getLogger(__name__)
 # The states in which an attempt may hold a run by its token: being answered, being judged.
 HOLDING = ("running", "judging")
 
@@ -85,7 +86,7 @@ def request(
                 rerun_of=rerun_of,
                 priority=priority,
             )
-            ModelRevision.objects.filter(pk=revision.pk, frozen_at=None).update(frozen_at=timezone.now())
+            ModelRevision.objects.filter(pk=revision.pk, frozen_at=None).update(frozen_at=clock.now())
     except IntegrityError:
         twin = EvaluationRun.objects.active().filter(fingerprint=mark).first()
         if twin is None:
@@ -101,7 +102,10 @@ def claim(run_id: int, worker: str) -> Claim | None:
 
 def take(run_id: int, worker: str, *, waiting: str, status: str) -> Claim | None:
     """A new attempt at a run in state `waiting` that nobody holds, now in state `status`."""
-    now, token = timezone.now(), secrets.token_hex(16)
+    if problem := schema.mismatch():
+        log.error("run %s is not taken: %s", run_id, problem)
+        return None
+    now, token = clock.now(), secrets.token_hex(16)
     taken = EvaluationRun.objects.filter(
         Q(not_before=None) | Q(not_before__lte=now), pk=run_id, status=waiting, token="", cancel_requested_at=None
     ).update(
@@ -130,7 +134,7 @@ def held(claim: Claim) -> QuerySet[EvaluationRun]:
 
 def beat(claim: Claim, *, done: int | None = None, total: int | None = None, stage: str = "", log: str = "") -> bool:
     """A sign of life with the progress so far. False: the attempt was fenced off and must stop at once."""
-    now = timezone.now()
+    now = clock.now()
     values: dict[str, Any] = {
         "heartbeat_at": now,
         "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
@@ -160,7 +164,7 @@ def finish(claim: Claim) -> bool:
     """The run is complete. False where the attempt was fenced off: its end counts for nothing."""
     with transaction.atomic():
         done = held(claim).update(
-            status="finished", finished_at=timezone.now(), token="", lease_until=None, stage="", error_kind=""
+            status="finished", finished_at=clock.now(), token="", lease_until=None, stage="", error_kind=""
         )
         if done:
             touch("boards")
@@ -204,7 +208,7 @@ _STOPPED = Case(When(status="judging", finished_at__isnull=False, then=Value("fi
 
 def cancelled(claim: Claim) -> bool:
     """The attempt stopped because it was asked to."""
-    now = timezone.now()
+    now = clock.now()
     return bool(
         held(claim).update(
             status=_STOPPED, finished_at=Coalesce("finished_at", now), token="", lease_until=None, stage=""
@@ -214,7 +218,7 @@ def cancelled(claim: Claim) -> bool:
 
 def cancel(run: EvaluationRun, by: str) -> EvaluationRun:
     """Stops a run: at once when it waits, within a heartbeat when it runs. Raises NotActive when it has ended."""
-    now = timezone.now()
+    now = clock.now()
     waiting = EvaluationRun.objects.filter(pk=run.pk, status__in=("queued", "judging"), token="").update(
         status=_STOPPED,
         cancel_requested_at=now,
@@ -240,7 +244,7 @@ def reconcile(now: datetime | None = None) -> list[EvaluationRun]:
 
     An attempt whose lease ran out goes back in line, or ends as failed (poison) after the last attempt.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     for run in EvaluationRun.objects.filter(status__in=HOLDING, lease_until__lt=now):
         silence = f"The worker {run.worker} gave no sign of life for {settings.LEASE_SECONDS:.0f} s."
         _abandon(run, silence, Q(lease_until__lt=now))
@@ -263,7 +267,7 @@ def abandoned_by(worker: str, text: str) -> None:
 
 def hinted(run_ids: list[int]) -> None:
     """Remembers that these runs' hints reached the queue."""
-    EvaluationRun.objects.filter(pk__in=run_ids, status__in=("queued", "judging")).update(hinted_at=timezone.now())
+    EvaluationRun.objects.filter(pk__in=run_ids, status__in=("queued", "judging")).update(hinted_at=clock.now())
 
 
 def touch(name: str) -> None:
@@ -271,7 +275,7 @@ def touch(name: str) -> None:
 
     Holds the counter's row until that transaction ends, so that it also lets one transaction in at a time.
     """
-    row, more = Generation.objects.filter(pk=name), {"value": F("value") + 1, "changed_at": timezone.now()}
+    row, more = Generation.objects.filter(pk=name), {"value": F("value") + 1, "changed_at": clock.now()}
     if not row.update(**more):
         # Somebody else may be making it too; only the update after that is sure to hold it.
         Generation.objects.bulk_create([Generation(name=name)], ignore_conflicts=True)
@@ -282,7 +286,7 @@ def _abandon(run: EvaluationRun, text: str, still: Q) -> None:
     """Ends the attempt that `run` shows, if it is `still` so, without waiting for anybody."""
     gone = EvaluationRun.objects.filter(still, pk=run.pk, token=run.token, status__in=HOLDING)
     if run.cancel_requested_at is not None:
-        gone.update(status=_STOPPED, finished_at=Coalesce("finished_at", timezone.now()), token="", lease_until=None)
+        gone.update(status=_STOPPED, finished_at=Coalesce("finished_at", clock.now()), token="", lease_until=None)
         return
     ended = run.attempt >= settings.MAX_ATTEMPTS
     with transaction.atomic():

@@ -11,14 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, connections
-from django.utils import timezone
 from redis.exceptions import RedisError
 from rq import Worker as RQWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 import runners
-from runners import runs
+from runners import clock, runs, schema
 from runners.adapters.process import die_with_parent
 from runners.adapters.queue import HintJob, connection, queue
 from runners.models import Worker
@@ -35,6 +34,7 @@ class FleetWorker(RQWorker):
     job_class = HintJob
     fleet_name = ""
     _reported = 0.0
+    _told = ""
 
     def main_work_horse(self, job: Job, queue: Any) -> None:
         die_with_parent()
@@ -81,16 +81,21 @@ class FleetWorker(RQWorker):
             connections.close_all()
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        """A drained worker takes no hint until it is resumed; what it runs goes on to its end."""
-        while self.is_drained():
+        """A worker that was drained, or is not of the database's version, takes no hint until that has changed."""
+        while self.stands_aside():
             self.heartbeat()
             time.sleep(1)
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
-    def is_drained(self) -> bool:
-        """Whether staff drained this worker; a database that is away drains nobody."""
+    def stands_aside(self) -> bool:
+        """Whether staff drained this worker or its version does not fit; a database that is away stops nobody."""
         try:
-            return Worker.objects.filter(name=self.fleet_name, is_draining=True).exists()
+            problem = schema.mismatch()
+            if problem != self._told:
+                self._told = problem
+                log.error("%s takes no run: %s", self.fleet_name, problem) if problem else log.info("versions fit")
+                Worker.objects.filter(name=self.fleet_name).update(note=problem[:300])
+            return bool(problem) or Worker.objects.filter(name=self.fleet_name, is_draining=True).exists()
         except DatabaseError:
             return False
         finally:
@@ -102,7 +107,7 @@ class FleetWorker(RQWorker):
             return
         self._reported = time.monotonic()
         try:
-            Worker.objects.filter(name=self.fleet_name).update(heartbeat_at=timezone.now())
+            Worker.objects.filter(name=self.fleet_name).update(heartbeat_at=clock.now())
         except DatabaseError:
             log.warning("the database did not take the worker's heartbeat; going on")
         finally:
@@ -112,9 +117,10 @@ class FleetWorker(RQWorker):
 def start(lane: str, *, gpu: str = "", burst: bool = False) -> None:
     """Works on a lane until SIGTERM. Waits for Redis, and comes back when Redis does."""
     without_pool()
+    schema.known()
     host = socket.gethostname()
     name = f"{lane}-{host}-{os.getpid()}"
-    Worker.objects.filter(host=host, lane=lane, heartbeat_at__lt=timezone.now() - timedelta(minutes=10)).delete()
+    Worker.objects.filter(host=host, lane=lane, heartbeat_at__lt=clock.now() - timedelta(minutes=10)).delete()
     Worker.objects.update_or_create(
         name=name,
         defaults={"lane": lane, "host": host, "pid": os.getpid(), "gpu": gpu, "version": runners.VERSION},
