@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from arena.models import Exclusion, PairTally, Vote, VoteSource
@@ -75,6 +75,17 @@ def categories(category: str, language: str, turn: int | None) -> tuple[str, ...
     if turn is not None and turn > 1:
         found.append(MULTI_TURN)
     return tuple(dict.fromkeys(found))
+
+
+def in_category(category: str) -> Q:
+    """The votes that `categories` puts into a category, as far as the database can tell: a superset at most."""
+    if category in ("", OVERALL):
+        return Q()
+    if category == MULTI_TURN:
+        return Q(turn__gt=1)
+    if category.startswith(LANGUAGE):
+        return Q(language=category.removeprefix(LANGUAGE))
+    return Q(category=category) | (Q(category__contains="|") & Q(category__contains=category))
 
 
 def tabulate(groups: Iterable[Group]) -> dict[Cell, Counts]:

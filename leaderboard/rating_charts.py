@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from unicodedata import east_asian_width
 
 from django.utils.safestring import SafeString, mark_safe
 
@@ -56,7 +57,7 @@ def intervals(title: str, dots: Sequence[Dot]) -> SafeString | str:
 
 
 def _dot(dot: Dot, y: float, place: Callable[[float], float]) -> str:
-    shown = escape(dot.name if len(dot.name) <= 22 else f"{dot.name[:21]}…")
+    shown = escape(_short(dot.name, 20))
     span = "" if dot.low is None or dot.high is None else f" [{dot.low:.0f}, {dot.high:.0f}]"
     bar = ""
     if dot.low is not None and dot.high is not None:
@@ -98,7 +99,7 @@ def _slope(path: Path, ranks: Sequence[int | None], place: Callable[[int, int], 
     moved = len({rank for rank in ranks if rank}) > 1
     line = "".join(f"M{a[0]:.0f} {a[1]:.0f}L{b[0]:.0f} {b[1]:.0f}" for a, b in pairwise(points) if a and b)
     dots = "".join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3.5"/>' for x, y in known)
-    shown = escape(path.name if len(path.name) <= 20 else f"{path.name[:19]}…")
+    shown = escape(_short(path.name, 20))
     said = ", ".join("–" if rank is None else str(rank) for rank in ranks)
     names = ""
     if points[0]:
@@ -155,6 +156,16 @@ def _open(name: str, width: float, height: float, title: str) -> str:
         f'<svg class="chart {name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
         f"<title>{escape(title)}</title>"
     )
+
+
+def _short(text: str, room: int) -> str:
+    """A name in so many columns; Hangul and its kind take two each."""
+    width = 0
+    for place, sign in enumerate(text):
+        width += 2 if east_asian_width(sign) in "WF" else 1
+        if width > room:
+            return f"{text[: place - 1]}…"
+    return text
 
 
 def _ticks(low: float, high: float) -> list[float]:

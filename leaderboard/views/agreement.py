@@ -37,7 +37,7 @@ EXAMPLES: Final = 60
 def agreement(request: HttpRequest) -> HttpResponse:
     """One judge on one source; from memory once it was read."""
     language, path = translation.get_language() or "ko", request.path
-    source, judge = request.GET.get("source", "")[:80], request.GET.get("judge", "")[:80]
+    source, judge = (request.GET.get(name, "")[:80].replace("\x00", "") for name in ("source", "judge"))
     if not (source and judge):
         known = [pair for pair in agreements() if source in ("", pair[0]) and judge in ("", pair[1])]
         if not known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from arena import chain
 from arena.models import Vote, VoteSource
-from arena.tallies import OVERALL
+from arena.tallies import OVERALL, in_category
 from leaderboard import rating_page
 from leaderboard.context import public
 from leaderboard.rating_choice import SIZES, VIEWS, Choice
@@ -20,6 +22,7 @@ from leaderboard.rating_standings import Standing, key_of, rated_sources, rating
 from leaderboard.rating_tables import ratings_table
 from leaderboard.ratings import METHODS
 from leaderboard.views.boards import respond
+from runners.models import ModelRevision
 
 HTML, CSV = "text/html; charset=utf-8", "text/csv; charset=utf-8"
 PER_PAGE = 50
@@ -116,24 +119,39 @@ def _body(standing: Standing, choice: Choice, language: str, path: str) -> bytes
 @require_safe
 def votes(request: HttpRequest) -> HttpResponse:
     """The votes on one pair of models, the excluded ones with their rule."""
-    source = VoteSource.objects.filter(slug=request.GET.get("source", "")).first()
-    a, b = request.GET.get("a", ""), request.GET.get("b", "")
+    slug, a, b, category = (request.GET.get(name, "").replace("\x00", "") for name in ("source", "a", "b", "category"))
+    source = VoteSource.objects.filter(slug=slug).first()
     if source is None or not a or not b:
         raise Http404("no such source, or no pair of models")
     pair = Q(left__slug=a, right__slug=b) | Q(left__slug=b, right__slug=a)
-    found = Vote.objects.filter(pair, source=source).select_related("left", "right", "voter", "battle")
-    category = request.GET.get("category", "")
-    page = Paginator(found.prefetch_related("exclusions").order_by("-pk"), PER_PAGE).get_page(request.GET.get("page"))
-    lines = [
-        {
-            "vote": vote,
-            "voter": chain.pseudonym(vote.voter.key if vote.voter else None)[:8],
-            "rules": [one.rule for one in vote.exclusions.all() if one.lifted_at is None],
-        }
-        for vote in page
-    ]
+    found = (
+        Vote.objects.filter(pair, in_category(category), source=source)
+        .select_related("left__language_model", "right__language_model", "voter")
+        .prefetch_related("exclusions")
+        .order_by("-pk")
+    )
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    names = dict(ModelRevision.objects.filter(slug__in=(a, b)).values_list("slug", "language_model__name"))
     query = request.GET.copy()
     query.pop("page", None)
-    context = {"section": "ratings", "source": source, "a": a, "b": b, "lines": lines, "page": page,
-               "query": query.urlencode(), "category": category}  # fmt: skip
+    context = {
+        "section": "ratings",
+        "source": source,
+        "names": (names.get(a, a), names.get(b, b)),
+        "lines": [_line(vote) for vote in page],
+        "page": page,
+        "query": query.urlencode(),
+    }
     return render(request, "ratings/votes.html", context)
+
+
+def _line(vote: Vote) -> dict[str, Any]:
+    left, right = vote.left.language_model.name, vote.right.language_model.name
+    return {
+        "vote": vote,
+        "left": left,
+        "right": right,
+        "winner": {"a": left, "b": right}.get(vote.winner, ""),
+        "voter": chain.pseudonym(vote.voter.key if vote.voter else None)[:8],
+        "rules": [one.rule for one in vote.exclusions.all() if one.lifted_at is None],
+    }
