@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
@@ -23,7 +23,7 @@ from judging import budgets, plan, prices, rule
 from judging.formats import Protocol
 from judging.models import Judge, Judgment
 from judging.prompts import Call, repair
-from judging.verdicts import Score, Unparsable, Verdict, parse
+from judging.verdicts import Score, Unparsable, parse
 from runners import runs
 from runners.adapters import chat
 from runners.child.calling import Breaker, CallFailed
@@ -32,8 +32,19 @@ from runners.supervise import Lost, Pulse
 
 CONCURRENCY = int(os.environ.get("GYEORU_JUDGE_CONCURRENCY", "32"))
 PATIENCE = 20.0
+# Answers that come within so many seconds are stored together; the pool has calls in hand meanwhile.
+TOGETHER = 0.015
 # Rows that one transaction claims or stores at most: more would hold other writers up.
 BATCH = 64
+# What an outcome changes. One statement for many rows: an UPDATE by the ORM costs as much as the call itself.
+COLUMNS = (
+    "status", "score", "verdict", "reason", "raw", "failure", "calls", "prompt_tokens", "completion_tokens", "seconds",
+    "served_model", "cost_usd",
+)  # fmt: skip
+WRITE = (
+    f"UPDATE judging_judgment SET {', '.join(f'{name} = %s' for name in COLUMNS)}, reserved_usd = NULL "  # noqa: S608
+    "WHERE id = %s AND claim = %s"
+)
 
 
 @dataclass
@@ -83,7 +94,7 @@ class Session:
         try:
             while self.waiting or pool.outstanding:
                 self._send(pool, ask)
-                self._store(pool.collect(0.25))
+                self._store(pool.collect(0.25, together=TOGETHER))
                 self.pulse(self.done, self.total, self.judge.slug)
         except Lost:
             raise
@@ -187,7 +198,9 @@ class Session:
             part = [(self.out.pop(key), outcome) for key, outcome in came[first : first + BATCH]]
             with transaction.atomic():
                 self._fence()
-                spent = sum((self._write(one, outcome) for one, outcome in part), Decimal(0))
+                spent = sum((self._take(one, outcome) for one, outcome in part), Decimal(0))
+                with connection.cursor() as cursor:
+                    cursor.executemany(WRITE, [self._columns(one.row) for one, _ in part])
                 budgets.settle(self.names, sum((one.reserved for one, _ in part), Decimal(0)), spent)
         for _, outcome in came:
             if isinstance(outcome, chat.Reply):
@@ -195,48 +208,48 @@ class Session:
             elif not quiet:
                 self.breaker.failure(CallFailed(outcome.kind, outcome.message), self.total)
 
-    def _write(self, one: Open, outcome: chat.Outcome) -> Decimal:
-        """One outcome in its row; what it cost."""
+    def _columns(self, row: Judgment) -> tuple[Any, ...]:
+        return (*(getattr(row, name) for name in COLUMNS), row.pk, self.claim.token)
+
+    def _take(self, one: Open, outcome: chat.Outcome) -> Decimal:
+        """Takes one outcome into its row; what it cost."""
         row = one.row
         if isinstance(outcome, chat.ChatError):
             # A request that ran out of time may have been answered, and then it was paid for.
             cost = one.reserved if outcome.kind == "endpoint_slow" else Decimal(0)
-            values: dict[str, Any] = {"status": "error", "failure": outcome.kind[:40], "reason": outcome.message[:500]}
+            row.status, row.failure, row.reason = "error", outcome.kind[:40], outcome.message[:500]
+            self.done += 1
         else:
             known = prices.cost(self.price, outcome.prompt_tokens, outcome.completion_tokens)
             cost = one.reserved if known is None else known
-            values = self._reading(one, outcome)
+            self._read(one, outcome)
         if self.price is not None:
-            values["cost_usd"] = row.cost_usd = (row.cost_usd or Decimal(0)) + cost
-        values["reserved_usd"] = None
-        Judgment.objects.filter(pk=row.pk, claim=self.claim.token).update(**values)
+            row.cost_usd = (row.cost_usd or Decimal(0)) + cost
         return cost
 
-    def _reading(self, one: Open, reply: chat.Reply) -> dict[str, Any]:
-        """The column values of an answer; where it can't be read, the repair goes to the head of the line."""
+    def _read(self, one: Open, reply: chat.Reply) -> None:
+        """Takes an answer in; where it can't be read, the repair goes to the head of the line."""
         row = one.row
         row.calls += 1
+        row.raw = reply.text if row.calls == 1 else f"{one.reply}\n\n⟶ {reply.text}"
         row.prompt_tokens = _sum(row.prompt_tokens, reply.prompt_tokens)
         row.completion_tokens = _sum(row.completion_tokens, reply.completion_tokens)
         row.seconds = (row.seconds or 0.0) + reply.seconds
-        values: dict[str, Any] = {
-            "calls": row.calls,
-            "raw": reply.text if row.calls == 1 else f"{one.reply}\n\n⟶ {reply.text}",
-            "prompt_tokens": row.prompt_tokens,
-            "completion_tokens": row.completion_tokens,
-            "seconds": row.seconds,
-            "served_model": reply.served_model,
-        }
+        row.served_model = reply.served_model
         found = parse(reply.text, plan.FORMS[self.judge.mode])
         if isinstance(found, Unparsable):
             if row.calls == 1:
                 self.waiting.appendleft(Open(row, one.subject, reply.text))
-                return values
-            self.done += 1
-            status = "refused" if found.reason == "refusal" else "unparsable"
-            return {**values, "status": status, "failure": found.reason}
+                return
+            row.status = "refused" if found.reason == "refusal" else "unparsable"
+            row.failure = found.reason
+        else:
+            row.status, row.failure, row.reason = "done", "", found.explanation
+            if isinstance(found, Score):
+                row.score = found.value
+            else:
+                row.verdict = (found.swapped() if row.swapped else found).label
         self.done += 1
-        return {**values, "status": "done", "failure": "", **_verdict(found, row.swapped)}
 
     def _give_back(self, unsent: Sequence[Open]) -> None:
         """Opens the calls again that were claimed and never sent, and those nobody waits for any more.
@@ -260,11 +273,3 @@ class Session:
 
 def _sum(before: int | None, more: int | None) -> int | None:
     return more if before is None else before + (more or 0)
-
-
-def _verdict(found: Score | Verdict, swapped: bool) -> dict[str, Any]:
-    """The verdict's columns, the subject as A."""
-    if isinstance(found, Score):
-        return {"score": found.value, "reason": found.explanation}
-    told = found.swapped() if swapped else found
-    return {"verdict": told.label, "reason": told.explanation}

@@ -185,14 +185,19 @@ class Pool(Generic[Key]):
     @property
     def free(self) -> int:
         """How many more calls keep every thread busy until the next look, with some in hand."""
-        return max(0, self.concurrency + self.concurrency // 4 + 1 - self.outstanding)
+        return max(0, self.concurrency + self.concurrency // 2 + 1 - self.outstanding)
 
-    def collect(self, timeout: float) -> list[tuple[Key, Outcome]]:
-        """What has come, waiting up to `timeout` seconds for the first. Raises what is no ChatError."""
+    def collect(self, timeout: float, together: float = 0.0) -> list[tuple[Key, Outcome]]:
+        """What has come, waiting up to `timeout` seconds for the first, and `together` more for those right behind it.
+
+        Raises what is no ChatError.
+        """
         found: list[tuple[Key, Outcome]] = []
         while self.outstanding:
             try:
                 key, outcome = self._came.get(timeout=timeout) if not found else self._came.get_nowait()
+                if not found and together:
+                    time.sleep(together)
             except queue.Empty:
                 break
             self.outstanding -= 1
