@@ -26,27 +26,32 @@ PER_PAGE = 100
 @require_safe
 def fair_play(request: HttpRequest) -> HttpResponse:
     """Who is drawn how often, with the probability of every pair, from the same tables as the sampler."""
-    context = {"section": "arena", "draws": books.draws(), "retired": books.retired(), "exclusions": _by_rule()}
-    return render(request, "arena/fair_play.html", {**context, "votes": _votes()})
+    context = {
+        "section": "arena",
+        "draws": books.draws(),
+        "retired": books.retired(),
+        "exclusions": _by_rule(roster.SOURCE),
+    }
+    return render(request, "arena/fair_play.html", {**context, "votes": _votes(roster.SOURCE)})
 
 
 @never_cache
 @require_safe
 def ledger(request: HttpRequest) -> HttpResponse:
     """Every vote that does not count, and every one that does again: rule, time and actor."""
-    chosen = request.GET.get("rule", "")
-    found = _exclusions().filter(rule=chosen) if chosen else _exclusions()
+    chosen, source = request.GET.get("rule", ""), _source(request)
+    found = _exclusions(source).filter(rule=chosen) if chosen else _exclusions(source)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     for line in page.object_list:
         line.label = rules.label(line.rule)
-    context = {"section": "arena", "page": page, "rule": chosen, "exclusions": _by_rule(), "votes": _votes()}
-    return render(request, "arena/ledger.html", context)
+    facts = {"rule": chosen, "source": source, "exclusions": _by_rule(source), "votes": _votes(source)}
+    return render(request, "arena/ledger.html", {"section": "arena", "page": page, **facts})
 
 
 @require_safe
 def ledger_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The whole ledger as CSV."""
-    response = StreamingHttpResponse(_csv(), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(_csv(_source(request)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="gyeoru-exclusions.csv"'
     return response
 
@@ -56,11 +61,11 @@ class _Echo:
         return line
 
 
-def _csv() -> Iterator[str]:
+def _csv(source: str) -> Iterator[str]:
     writer = csv.writer(_Echo())
     fields = ("vote_id", "rule", "detail", "actor", "created_at", "lifted_at", "lifted_by")
     yield writer.writerow(fields)
-    for row in _exclusions().order_by("pk").values_list(*fields).iterator(chunk_size=2000):
+    for row in _exclusions(source).order_by("pk").values_list(*fields).iterator(chunk_size=2000):
         yield writer.writerow([_safe(cell) for cell in row])
 
 
@@ -70,18 +75,23 @@ def _safe(cell: Any) -> str:
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠\t\r") and text else text
 
 
-def _exclusions() -> Any:
-    return Exclusion.objects.filter(vote__source__slug=roster.SOURCE).order_by("-pk")
+def _source(request: HttpRequest) -> str:
+    """The source asked for, an import's or the demo's; this site's own arena where none is."""
+    return request.GET.get("source", "") or roster.SOURCE
 
 
-def _votes() -> int:
-    return Vote.objects.filter(source__slug=roster.SOURCE).count()
+def _exclusions(source: str) -> Any:
+    return Exclusion.objects.filter(vote__source__slug=source).order_by("-pk")
 
 
-def _by_rule() -> list[dict[str, Any]]:
+def _votes(source: str) -> int:
+    return Vote.objects.filter(source__slug=source).count()
+
+
+def _by_rule(source: str) -> list[dict[str, Any]]:
     """Votes under each rule now, and how many were let in again."""
     counts = (
-        _exclusions()
+        _exclusions(source)
         .order_by()
         .values("rule")
         .annotate(now=Count("pk", filter=Q(lifted_at=None)), lifted=Count("pk", filter=Q(lifted_at__isnull=False)))
