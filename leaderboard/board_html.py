@@ -33,11 +33,12 @@ def table(board: Board, choice: Choice, language: str) -> str:
 
 
 def _head(board: Board, columns: list[Column], choice: Choice, statistics: bool) -> str:
+    interval = _("95%% interval") % ()
     cells = [
         f"<th scope=col class=rank>{_('Rank')}",
         f"<th scope=col class=model>{_('Model')}",
         f'<th scope=col class=average aria-sort=descending><a href="{escape(choice.query(sort=""))}#board">'
-        f"{_('Average')}</a><small>{_('95% interval')}</small>",
+        f"{_('Average')}</a><small>{interval}</small>",
     ]
     for column in columns:
         title = escape(in_language(column.title_ko, column.title_en))
@@ -47,7 +48,7 @@ def _head(board: Board, columns: list[Column], choice: Choice, statistics: bool)
         state = ' aria-sort="descending"' if descending else ""
         count = f"n={column.n_docs:,}" if column.n_docs else ""
         mode = _("generation") if column.mode == "generate" else _("likelihood")
-        shots = f" · {column.num_fewshot}-shot" if column.num_fewshot else ""
+        shots = " · " + _("%(n)s-shot") % {"n": column.num_fewshot} if column.num_fewshot else ""
         cells.append(
             f'<th scope=col data-task="{escape(column.name)}"{state}><a href="{escape(choice.query(sort=sort))}#board">'
             f"{title}</a><small>{group or mode}{shots}<br>{count}</small>"
@@ -87,7 +88,8 @@ def _row(
 
 def _rank(row: Row) -> str:
     if row.rank_low is None:
-        return f'<span class=faint title="{_("no rank before every task has a value")}">–</span>'
+        why = _("no rank before every task has a value")
+        return f'<span class=faint title="{why}">–</span>'
     low, high = row.rank_low, row.rank_high
     return str(low) if low == high else f"{low}–{high}"
 

@@ -19,8 +19,9 @@ def judged_table(board: MultiTurnBoard) -> Table:
     turns = range(1, board.n_turns + 1)
     names = [_("Overall"), *(_("Turn %(turn)d") % {"turn": turn} for turn in turns)]
     names += [category_title(name) for name in board.categories]
+    low, high = _("lower bound"), _("upper bound")
     for name in names:
-        head += [name, f"{name} 95% {_('low')}", f"{name} 95% {_('high')}", f"{name} n", f"{name} {_('failed')}"]
+        head += [name, f"{name} 95% {low}", f"{name} 95% {high}", f"{name} n", f"{name} {_('failed')}"]
     head += [str(title) for title in FAILURES.values()]
     head += [_("Hangul share"), _("Turns not in Korean"), _("Turns with foreign script"), _("Register consistency")]
     head += [_("Tokens out"), "KRW"]

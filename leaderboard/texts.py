@@ -140,7 +140,8 @@ class _Renderer(RendererHTML):
 
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
         words = self.renderInlineAsText(tokens[idx].children, options, env)
-        return f"[{escape(_('image'))}: {escape(words)}]"
+        image = _("image")
+        return f"[{escape(image)}: {escape(words)}]"
 
     def math(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
         token = tokens[idx]

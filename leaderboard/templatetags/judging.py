@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from judging.bias import Share
 from judging.scores import Mean
@@ -50,7 +50,7 @@ def mean(value: Mean | None, low: float = 0.0, high: float = 10.0, bold: bool = 
     step = min(9, max(0, int((value.value - low) / (high - low) * 10)))
     counts = f"n={value.n:,}"
     if value.failed:
-        counts = f"{counts}, {_('without a verdict')} {value.failed:,}"
+        counts += ", " + _("without a verdict") + f" {value.failed:,}"
     between = "" if value.low is None or value.high is None else f"{value.low:.2f}–{value.high:.2f}"
     shown = format_html("<b>{}</b>" if bold else "{}", f"{value.value:.2f}")
     return format_html('<td class="h{}" title="{}">{}<i>{}</i></td>', step, counts, shown, between)
@@ -101,10 +101,10 @@ def side_by_side(answers: list[int | None]) -> str:
 
 
 QUALITIES = {
-    "complete": _lazy("correct and complete"),
-    "terse": _lazy("correct but terse"),
-    "wrong": _lazy("fluent but wrong"),
-    "english": _lazy("right but in English"),
+    "complete": gettext_lazy("correct and complete"),
+    "terse": gettext_lazy("correct but terse"),
+    "wrong": gettext_lazy("fluent but wrong"),
+    "english": gettext_lazy("right but in English"),
 }
 
 
