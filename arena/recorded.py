@@ -20,10 +20,10 @@ REPEAT_AFTER: Final = 5
 _SYSTEM = random.SystemRandom()
 # Reference players of known quality: the first of a pair is the better one, whoever votes.
 _BETTER = {
-    ("reference/complete", "reference/wrong"),
-    ("reference/complete", "reference/english"),
-    ("reference/terse", "reference/wrong"),
-}
+    (f"reference/{better}", f"reference/{worse}")
+    for better in ("complete", "terse")
+    for worse in ("wrong", "constant", "echo")
+} | {("reference/complete", "reference/english")}
 
 
 def open_recorded(voter: Voter, network: str, source: random.Random = _SYSTEM) -> Battle:
