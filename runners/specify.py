@@ -132,4 +132,5 @@ def _folder(revision: ModelRevision) -> Path:
     try:
         return hub.download(revision.hub_id, revision.commit_sha)
     except hub.HubError as error:
-        raise CannotRun(f"model_{error.kind}", error.message, error.permanent) from error
+        kind = error.kind if error.kind == "no_disk" else f"model_{error.kind}"
+        raise CannotRun(kind, error.message, error.permanent) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import OperationalError
 
-from runners import record, runs, specify
+from runners import fetching, record, runs, specify
 from runners.adapters.harness import Child
 from runners.logs import for_the_public
 from runners.models import EvaluationRun, Task, Worker
@@ -141,10 +141,12 @@ class Session:
         self._last = None
         run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=claim.run_id)
         _check_disk()
+        attempt = Attempt(claim, run, {})
+        pulse = Pulse(attempt, self.on_beat, self.draining)
         if executor := EXECUTORS.get(run.suite.kind):
-            attempt = Attempt(claim, run, {})
-            executor(attempt, Pulse(attempt, self.on_beat, self.draining))
+            executor(attempt, pulse)
             return
+        fetching.fetch(run.revision, pulse)
         spec = specify.run_spec(run, claim.attempt)
         attempt = Attempt(claim, run, {task.name: task for task in specify.open_tasks(run)})
         if spec.tasks:

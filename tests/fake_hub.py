@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -50,7 +51,8 @@ class FakeHub:
     """The server, in threads of this process between `__enter__` and `__exit__`.
 
     `delay` is seconds before every answer, `drip` seconds between the bytes of an answer's body, `broken` a status
-    for every request; `asked` lists the paths.
+    for every request; `asked` lists the paths. `cut` ends so many answers with files after half of what was left;
+    `ranges` lists where the parts of files that were asked for began.
     """
 
     def __init__(self) -> None:
@@ -59,6 +61,8 @@ class FakeHub:
         self.delay = self.drip = 0.0
         self.broken: int | None = None
         self.asked: list[str] = []
+        self.cut = 0
+        self.ranges: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -101,16 +105,31 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             path = urlsplit(self.path).path
             hub.asked.append(path)
             time.sleep(hub.delay)
-            status, headers, body = _answer(hub, path)
+            status, headers, body = self._part(*_answer(hub, path))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            if self.command != "HEAD":
-                self._write(body)
+            if self.command == "HEAD":
+                return
+            if hub.cut and "ETag" in headers and len(body) > 2000:
+                hub.cut -= 1
+                self.close_connection = True
+                body = body[: len(body) // 2]
+            self._write(body)
 
         do_HEAD = do_GET
+
+        def _part(self, status: int, headers: dict[str, str], body: bytes) -> Answer:
+            """What a request for the bytes from somewhere on gets."""
+            asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range", ""))
+            if status != 200 or asked is None:
+                return status, headers, body
+            start = int(asked[1])
+            hub.ranges.append(start)
+            told = {**headers, "content-range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
+            return 206, told, body[start:]
 
         def _write(self, body: bytes) -> None:
             try:

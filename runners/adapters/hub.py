@@ -10,11 +10,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from runners.adapters import model_store
 from runners.adapters.hub_model import (
     SHA,
     HubError,
@@ -191,19 +193,25 @@ def read_file(model: HubModel, name: str) -> bytes:
 
 
 def download(hub_id: str, sha: str, say: Callable[[str], None] = lambda text: None) -> Path:
-    """The folder with the allowed files at the commit; resumes a download that was cut. Raises HubError."""
+    """The folder with the allowed files at the commit; goes on with a download that was cut. Raises HubError."""
     target = folder(hub_id, sha)
     if is_carried(target):
-        return target
+        model_store.use(target)
+        if is_carried(target):  # not dropped in between
+            return target
     from huggingface_hub import snapshot_download
 
-    say(f"downloading {hub_id}@{sha[:12]}")
-    with _asking(hub_id, sha):
-        snapshot_download(
-            hub_id, revision=sha, local_dir=target, allow_patterns=list(ALLOWED), etag_timeout=TIMEOUT,
-            endpoint=os.environ.get("HF_ENDPOINT"), token=_token(),
-        )  # fmt: skip
-    (target / ".complete").touch()
+    sizes = resolve(hub_id, sha).sizes
+    size = sum(size for name, size in sizes.items() if any(fnmatch(name, pattern) for pattern in ALLOWED))
+    with model_store.reserved(target, size), _asking(hub_id, sha):
+        if not is_carried(target):  # somebody else may have downloaded it while we waited
+            say(f"downloading {hub_id}@{sha[:12]}")
+            snapshot_download(
+                hub_id, revision=sha, local_dir=target, allow_patterns=list(ALLOWED), etag_timeout=TIMEOUT,
+                endpoint=os.environ.get("HF_ENDPOINT"), token=_token(),
+            )  # fmt: skip
+        (target / ".complete").touch()
+        model_store.use(target)
     return target
 
 
