@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.utils import timezone
 
 from judging import fidelity, formats, judges, tally, trials
 from judging.formats import Format, Intake, PairJudgment, SingleJudgment, read_answers, read_judgments
-from judging.models import Answer, Judge, Judgment, Question, QuestionSet
+from judging.models import Answer, Judge, Judgment, QuestionSet
+from judging.shelf import Shelf
 from judging.verdicts import SWAPPED, Label
-from runners import catalog, judging_phase, runs
-from runners.models import Conversation, EvaluationRun, Message
+from runners import runs
+from runners.models import EvaluationRun, Message
 
 Row = TypeVar("Row")
 BATCH = 400
@@ -47,73 +47,6 @@ class Imported:
     judge: Judge | None = None
 
 
-@dataclass
-class _Shelf:
-    """The imported runs of a set by model and mode, and the conversation of each of their questions."""
-
-    question_set: QuestionSet
-    source: str
-    questions: dict[str, Question] = field(default_factory=dict)
-    runs: dict[tuple[str, str], EvaluationRun] = field(default_factory=dict)
-    conversations: dict[tuple[int, str], int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.questions = {question.key: question for question in self.question_set.questions.all()}
-
-    def run_of(self, model: str, mode: str) -> EvaluationRun:
-        """The imported run of a model in a mode; made when it is missing."""
-        run = self.runs.get((model, mode))
-        if run is not None:
-            return run
-        revision = catalog.register_imported([model])[model]
-        suite, options = self.question_set.suite, {"mode": mode}
-        run = EvaluationRun.objects.filter(revision=revision, suite=suite, is_imported=True, settings=options).first()
-        if run is None:
-            now = timezone.now()
-            run = EvaluationRun.objects.create(
-                revision=revision,
-                suite=suite,
-                status="finished",
-                lane=judging_phase.LANE,
-                fingerprint=runs.fingerprint(revision, suite, options),
-                settings=options,
-                is_imported=True,
-                reason=f"imported from {self.source}",
-                started_at=now,
-                finished_at=now,
-            )
-        known = Answer.objects.filter(run=run).values_list("question__key", "conversation_id")
-        self.conversations |= {(run.pk, key): conversation for key, conversation in known}
-        self.runs[model, mode] = run
-        return run
-
-    def open(self, wanted: Iterable[tuple[EvaluationRun, str, str]]) -> None:
-        """Conversations, still without a text, for (run, mode, question) where there is none yet."""
-        missing = {(run.pk, key): (run, mode) for run, mode, key in wanted if (run.pk, key) not in self.conversations}
-        made = Conversation.objects.bulk_create(
-            Conversation(
-                revision_id=run.revision_id,
-                run=run,
-                item=f"{self.question_set.slug}/{key}",
-                category=self.questions[key].category,
-                mode=mode,
-                is_recorded=True,
-            )
-            for (_, key), (run, mode) in missing.items()
-        )
-        Answer.objects.bulk_create(
-            Answer(
-                question=self.questions[key],
-                revision_id=run.revision_id,
-                conversation=conversation,
-                run=run,
-                mode=mode,
-            )
-            for ((_, key), (run, mode)), conversation in zip(missing.items(), made, strict=True)
-        )
-        self.conversations |= {place: made[number].pk for number, place in enumerate(missing)}
-
-
 def import_answers(
     paths: Sequence[Path],
     question_set: QuestionSet,
@@ -131,7 +64,7 @@ def import_answers(
 
     intake = _examine(question_set, rows, skip_bad)
     done = Imported(intake)
-    shelf = _Shelf(question_set, ", ".join(path.name for path in paths)[:200])
+    shelf = Shelf(question_set, ", ".join(path.name for path in paths)[:200])
     with transaction.atomic():
         for batch in _batches(rows(_fresh(question_set)), BATCH):
             _store_answers(shelf, batch, done)
@@ -170,7 +103,7 @@ def import_judgments(
             else "These files hold no judgment of this set."
         )
     done = Imported(intake)
-    shelf = _Shelf(question_set, ", ".join(path.name for path in paths)[:200])
+    shelf = Shelf(question_set, ", ".join(path.name for path in paths)[:200])
     with transaction.atomic():
         judge = done.judge = judges.imported(slug, seen.pop())
         before = Judgment.objects.filter(judge=judge).count()
@@ -207,7 +140,7 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _store_answers(shelf: _Shelf, batch: Sequence[formats.Answer], done: Imported) -> None:
+def _store_answers(shelf: Shelf, batch: Sequence[formats.Answer], done: Imported) -> None:
     placed = [(shelf.run_of(one.model, one.mode), one) for one in batch]
     shelf.open((run, one.mode, one.question_id) for run, one in placed)
     keys = [shelf.conversations[run.pk, one.question_id] for run, one in placed]
@@ -243,7 +176,7 @@ def _message(conversation: int, turn: int, text: str | None) -> Message:
     )
 
 
-def _store_judgments(shelf: _Shelf, batch: Sequence[SingleJudgment | PairJudgment], judge: Judge) -> int:
+def _store_judgments(shelf: Shelf, batch: Sequence[SingleJudgment | PairJudgment], judge: Judge) -> int:
     """Stores a batch; how many judgments it held (each game of a pair is one)."""
     wanted = []
     for one in batch:
@@ -263,7 +196,7 @@ def _players(one: SingleJudgment | PairJudgment) -> list[tuple[str, str]]:
     )
 
 
-def _single(shelf: _Shelf, one: SingleJudgment, judge: Judge) -> Judgment:
+def _single(shelf: Shelf, one: SingleJudgment, judge: Judge) -> Judgment:
     run = shelf.runs[one.model, one.mode]
     return _judgment(
         judge,
@@ -278,7 +211,7 @@ def _single(shelf: _Shelf, one: SingleJudgment, judge: Judge) -> Judgment:
     )
 
 
-def _games(shelf: _Shelf, one: PairJudgment, judge: Judge) -> list[Judgment]:
+def _games(shelf: Shelf, one: PairJudgment, judge: Judge) -> list[Judgment]:
     """Both orders of a pair; the right side is the subject, as in Arena-Hard, whose left side is the baseline."""
     subject, rival = shelf.runs[one.right, "default"], shelf.runs[one.left, "default"]
     return [

@@ -58,21 +58,8 @@ def compute(judge: Judge, question_set: QuestionSet) -> JudgeTrial:
     checked = canaries.check(*_rated(rows, people), _duels(rows), expected)
     pairs = tally.pairs_of(real)
     report = {
-        "noise": {
-            "deviation": noise.deviation,
-            "turns": noise.turns,
-            "repeats": noise.repeats,
-            "agreement": share_to_json(noise.agreement),
-        },
-        "known_order": {
-            "hits": share_to_json(known.hits),
-            "ties": known.ties,
-            "missing": known.missing,
-            "pairs": [
-                {"better": better, "worse": worse, "share": share_to_json(share)}
-                for (better, worse), share in known.pairs.items()
-            ],
-        },
+        "noise": _noise(noise),
+        "known_order": _known_order(known),
         "canaries": {
             "is_red": checked.is_red,
             "beaten": [list(pair) for pair in checked.beaten],
@@ -100,6 +87,19 @@ def compute(judge: Judge, question_set: QuestionSet) -> JudgeTrial:
         },
     )
     return stored
+
+
+def _noise(found: bias.NoiseFloor) -> dict[str, Any]:
+    agreement = share_to_json(found.agreement)
+    return {"deviation": found.deviation, "turns": found.turns, "repeats": found.repeats, "agreement": agreement}
+
+
+def _known_order(found: bias.KnownOrder) -> dict[str, Any]:
+    pairs = [
+        {"better": better, "worse": worse, "share": share_to_json(share)}
+        for (better, worse), share in found.pairs.items()
+    ]
+    return {"hits": share_to_json(found.hits), "ties": found.ties, "missing": found.missing, "pairs": pairs}
 
 
 def _people(question_set: QuestionSet) -> dict[int, Who]:
