@@ -48,7 +48,12 @@ def register(kind: Kind) -> Kind:
 
 
 def write(kind: Kind, file_format: str, path: Path, *, suite: str | None = None) -> int:
-    """Writes a file whole or not at all and gives its number of rows. `file_format`: csv, jsonl or parquet."""
+    """Writes a file whole or not at all and gives its number of rows. `file_format`: csv, jsonl or parquet.
+
+    Raises FileExistsError where `path` is a folder or a device: putting a file in its place would break others.
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is not a file; name another one with --output.")
     draft = path.with_name(f"{path.name}.part")
     counted = _Counted(kind.rows(suite))
     try:

@@ -118,3 +118,9 @@ def test_the_command_writes_to_a_file_or_to_standard_output(
         call_command("export", "boards", "--suite", "nothing")
     with pytest.raises(CommandError, match="name another file"):
         call_command("export", "boards", "--output", str(tmp_path / "no" / "folder.csv"))
+
+
+def test_a_device_or_folder_is_never_replaced_by_a_file(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="name another file"):
+        call_command("export", "boards", "--format", "csv", "--output", str(tmp_path))
+    assert tmp_path.is_dir()

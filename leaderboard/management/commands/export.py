@@ -36,5 +36,7 @@ class Command(BaseCommand):
         try:
             n_rows = exports.write(kind, file_format, output, suite=suite)
         except OSError as error:
-            raise CommandError(f"{output} can't be written ({error.strerror}): name another file.") from error
+            raise CommandError(
+                f"{output} can't be written ({error.strerror or 'it is no file'}): name another file."
+            ) from error
         self.stderr.write(f"{n_rows} rows in {output}")
