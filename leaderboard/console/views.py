@@ -16,7 +16,7 @@ from leaderboard.console.actions import MOST
 from leaderboard.console.filters import AGES, STATUSES, RunFilter
 from leaderboard.models import AuditEntry, SavedView
 from leaderboard.queue_page import RECONCILER
-from runners.models import EvaluationRun, Suite, Worker
+from runners.models import EvaluationRun, ModelRevision, Suite, Worker
 
 AUDIT = 100
 DRAWER_LINES = 200
@@ -105,9 +105,10 @@ def log(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(EvaluationRun.objects.select_related("suite", "revision"), pk=pk)
     private = queries.is_private(run)
     lines = "" if private else "\n".join(run.log_tail.splitlines()[-DRAWER_LINES:])
-    context = {"run": run, "log": lines, "is_private": private}
+    kin = ModelRevision.objects.filter(language_model=run.revision.language_model_id).exclude(pk=run.revision_id)
+    context = {"run": run, "log": lines, "is_private": private, "kin": list(kin.order_by("slug")[:50])}
     if request.headers.get("HX-Request"):
-        return render(request, "console/_log.html", context)
+        return render(request, "console/_log.html", {**context, "may": access.allowed(request.user)})
     return page(request, "log", "runs", context)
 
 

@@ -175,6 +175,17 @@ def test_a_worker_is_drained_and_resumed_with_a_reason(desk: Client) -> None:
     assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == ["drain", "resume"]
 
 
+def test_the_same_job_is_asked_of_another_revision_of_the_model(desk: Client) -> None:
+    run = factories.make_finished_run()
+    other = factories.make_revision(run.revision.language_model, backend="vllm", slug="x/vllm")
+    assert "<option>x/vllm</option>" in desk.get(f"/en/console/runs/{run.pk}/log/").content.decode()
+    _press(desk, "parity", run, revision="x/vllm")
+    made = EvaluationRun.objects.get(rerun_of=run)
+    assert (made.revision, made.suite) == (other, run.suite)
+    assert desk.get(f"/en/runs/{made.pk}/proof/").status_code == 200
+    assert "the same job again is a re-run" in _press(desk, "parity", run, revision=run.revision.slug)
+
+
 def test_an_imported_model_has_nobody_to_ask(desk: Client) -> None:
     run = factories.make_run(factories.make_revision(backend="api", api_name="x"), status="finished", is_imported=True)
     assert "nothing here answers for its model" in _press(desk, "rerun", run)
