@@ -68,6 +68,7 @@ class Command(BaseCommand):
             Part("reconciler", manage("reconcile")),
             *(Part(f"worker {n + 1}", manage("work", "--queue", "eval")) for n in range(workers)),
             Part("judge worker", manage("work", "--queue", "judge")),
+            Part("ratings", manage("refit", "--watch")),
             *([Part("GPU worker", manage("work", "--queue", "gpu"))] if _gpu() else []),
             Part("web", [*gunicorn, "config.asgi:application"]),
         ]
