@@ -75,6 +75,6 @@ def _board(votes: list[Vote]) -> list[tuple[str, Share]]:
     for vote in votes:
         score = SCORES[vote.winner]
         for revision, got in ((vote.left, score), (vote.right, 1 - score)):
-            seen.setdefault(revision.language_model.name, []).append(got)
+            seen.setdefault(revision.language_model.display_name, []).append(got)
     lines = [(name, Share(sum(got), len(got))) for name, got in seen.items()]
     return sorted(lines, key=lambda line: (-(line[1].value or 0.0), -line[1].n, line[0]))

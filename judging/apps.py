@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
     from runners.adapters.players import Messages, Player
@@ -17,6 +18,13 @@ QUALITIES = {
     "wrong": "Fluent, wrong answers",
     "english": "Correct answers in English",
 }
+# For the catalogue of texts: `shown_name` looks them up.
+TRANSLATED = (
+    pgettext_lazy("player", "Correct and complete answers"),
+    pgettext_lazy("player", "Correct, terse answers"),
+    pgettext_lazy("player", "Fluent, wrong answers"),
+    pgettext_lazy("player", "Correct answers in English"),
+)
 
 
 class JudgingConfig(AppConfig):

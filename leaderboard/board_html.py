@@ -79,7 +79,7 @@ def _row(
     )
     head = (
         f"<tr data-run={row.run_id}><td class=rank>{_rank(row)}"
-        f'<th scope=row class=model><a href="/{language}/models/{escape(model.slug)}/">{escape(model.name)}</a>'
+        f'<th scope=row class=model><a href="/{language}/models/{escape(model.slug)}/">{escape(model.display_name)}</a>'
         f"<small>{facts}</small>"
     )
     cells = [_cell(row, column, language, linked, statistics) for column in columns]

@@ -99,7 +99,7 @@ class Choice:
             if model.n_parameters is None or not low <= model.n_parameters < high:
                 return False
         words = [word.strip().lower() for word in self.search.split(";") if word.strip()]
-        text = f"{model.slug} {model.name} {model.organization} {row.revision}".lower()
+        text = f"{model.slug} {model.name} {model.display_name} {model.organization} {row.revision}".lower()
         return not words or any(word in text for word in words)
 
 

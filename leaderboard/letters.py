@@ -52,7 +52,7 @@ def _send(submission: Submission) -> None:
             address = f"{settings.PUBLIC_URL}/{language}/submissions/{submission.receipt}/"
             runs = submission.runs.select_related("suite").order_by("suite__order", "pk")
             states = [f"- {run.suite.title}: {run.get_status_display()}" for run in runs]
-            text = _("Every run of %(model)s has ended:") % {"model": submission.revision.language_model.name}
+            text = _("Every run of %(model)s has ended:") % {"model": submission.revision.language_model.display_name}
             parts.append("\n".join([f"[{name}]", text, *states, "", address]))
-    subject = f"겨루 Gyeoru: {submission.revision.language_model.name}".replace("\n", " ")
+    subject = f"겨루 Gyeoru: {submission.revision.language_model.display_name}".replace("\n", " ")
     send_mail(subject, "\n\n".join(parts), settings.DEFAULT_FROM_EMAIL, [submission.email])

@@ -32,9 +32,7 @@ WARNINGS: Final = {
     "several_components": gettext_lazy("The votes fall into groups without a vote between them; one group is rated."),
     "anchor_not_rated": gettext_lazy("The anchor model has no rating here; the mean is 1000 instead."),
     "nobody_rated": gettext_lazy("Nobody can be rated from these votes."),
-    "order_dependent": gettext_lazy(
-        "Online Elo depends on the order of votes; Bradley–Terry is the official rating."
-    ),
+    "order_dependent": gettext_lazy("Online Elo depends on the order of votes; Bradley–Terry is the official rating."),
     "no_maximum": gettext_lazy("This method has no finite solution on these votes."),
 }
 LANGUAGES: Final = {"ko": gettext_lazy("Korean"), "en": gettext_lazy("English")}
@@ -65,7 +63,7 @@ def dots(table: Table, language: str) -> SafeString | str:
     return intervals(
         title,
         [
-            Dot(row.model.name, f"/{language}/models/{quote(row.model.slug)}/", row.rating, row.low, row.high)
+            Dot(row.model.display_name, f"/{language}/models/{quote(row.model.slug)}/", row.rating, row.low, row.high)
             for row in table.rated
             if row.rating is not None
         ],
@@ -99,7 +97,7 @@ def switchboard(standing: Standing, choice: Choice) -> tuple[list[str], list[Met
 
 def slope_chart(names: list[str], rows: list[MethodRow], size: int) -> SafeString | str:
     """The first `size` models of the switchboard as lines."""
-    paths = [Path(row.model.name, [cell[1] if cell else None for cell in row.cells]) for row in rows[:size]]
+    paths = [Path(row.model.display_name, [cell[1] if cell else None for cell in row.cells]) for row in rows[:size]]
     return slopes(_("Ranks by method"), [str(METHODS[name]) for name in names], paths)
 
 
@@ -156,7 +154,7 @@ def _pair(standing: Standing, row: Row, other: Row, most: int, language: str, *,
     decided = found.low_wins + found.high_wins
     share = wilson_interval(found.low_wins, decided)
     title = _("%(a)s against %(b)s: %(wins)d won, %(losses)d lost, %(ties)d undecided") % {
-        "a": row.model.name, "b": other.model.name, "wins": found.low_wins, "losses": found.high_wins,
+        "a": row.model.display_name, "b": other.model.display_name, "wins": found.low_wins, "losses": found.high_wins,
         "ties": found.ties + found.both_bad,
     }  # fmt: skip
     if share is not None:
@@ -194,7 +192,7 @@ def fragility(standing: Standing) -> dict[str, Any] | None:
     found = table.snapshot.details.get("fragility") if table else None
     if not found or table is None:
         return None
-    names = {row.model.revision: row.model.name for row in table.rows}
+    names = {row.model.revision: row.model.display_name for row in table.rows}
     if found["leader"] not in names or found["rival"] not in names:
         return None
     kinds = [

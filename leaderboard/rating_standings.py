@@ -15,6 +15,7 @@ from leaderboard.models import AgreementSnapshot, Rating, RatingSnapshot
 from leaderboard.published import Publisher
 from leaderboard.ratings import METHODS, PAGES
 from runners.models import Generation, ModelRevision
+from runners.models.language_models import shown_name
 
 HISTORY: int = 60
 
@@ -27,6 +28,10 @@ class Model:
     revision: str
     slug: str
     name: str
+
+    @property
+    def display_name(self) -> str:
+        return shown_name(self.name)
 
 
 @dataclass(frozen=True)

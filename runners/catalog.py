@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 
 from runners.adapters.hub import HubModel
 from runners.definitions import SuiteDefinition, TaskDefinition, load_suites
@@ -20,6 +21,13 @@ REFERENCE_PLAYERS = {
     "echo": "Repeats the prompt",
     "ngram": "Character n-grams",
 }
+# The rows hold the English names; pages look them up (`shown_name`), so the catalogue of texts needs them.
+TRANSLATED = (
+    pgettext_lazy("player", "Random choice"),
+    pgettext_lazy("player", "Always the first option"),
+    pgettext_lazy("player", "Repeats the prompt"),
+    pgettext_lazy("player", "Character n-grams"),
+)
 
 
 class CatalogueError(ValueError):

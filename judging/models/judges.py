@@ -6,8 +6,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from runners.models import Conversation, Endpoint, EvaluationRun, ModelRevision
+
+TRANSLATED = (pgettext_lazy("judge", "Gyeoru rule (no model, for trials)"),)
 
 
 class Judge(models.Model):
@@ -52,6 +55,11 @@ class Judge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slug} v{self.version}"
+
+    @property
+    def display_name(self) -> str:
+        """The name in the reader's language; only the built-in judge has more than one."""
+        return pgettext("judge", self.name)
 
 
 class Judgment(models.Model):

@@ -82,7 +82,8 @@ def age(moment: datetime | None) -> str:
     """How long ago."""
     if moment is None:
         return MISSING
-    return _("%(duration)s ago") % {"duration": duration(max(0.0, (timezone.now() - moment).total_seconds()))}
+    seconds = max(0.0, (timezone.now() - moment).total_seconds())
+    return _("just now") if seconds < 1 else _("%(duration)s ago") % {"duration": duration(seconds)}
 
 
 @register.filter

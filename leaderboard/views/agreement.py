@@ -20,6 +20,7 @@ from leaderboard.rating_page import LANGUAGES
 from leaderboard.rating_standings import AgreementPage, agreement_pages, agreements, key_of
 from leaderboard.views.boards import respond
 from runners.models import ModelRevision
+from runners.models.language_models import shown_name
 
 HTML: Final = "text/html; charset=utf-8"
 KINDS: Final = {
@@ -105,7 +106,7 @@ def _names(numbers: dict[str, Any]) -> dict[str, str]:
     slugs = {row["model"] for part in ("ratings", "combined") for row in (numbers[part] or {}).get("rows", [])}
     slugs |= {one[side] for one in numbers["disagreements"][:EXAMPLES] for side in ("first", "second")}
     found = ModelRevision.objects.filter(slug__in=slugs).values_list("slug", "language_model__name")
-    return dict(found)
+    return {slug: shown_name(name) for slug, name in found}
 
 
 def _named(part: dict[str, Any] | None, names: dict[str, str]) -> dict[str, Any] | None:

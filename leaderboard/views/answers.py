@@ -115,7 +115,7 @@ def _profiles(rows: list[Any], judge: Judge | None, choice: Choice) -> dict[str,
     categories = list(dict.fromkeys(name for _row, standing in known for name in standing.categories))
     series = [
         charts.Series(
-            row.run.revision.language_model.name,
+            row.run.revision.language_model.display_name,
             [standing.categories[name].value if name in standing.categories else None for name in categories],
         )
         for row, standing in known

@@ -49,10 +49,10 @@ def _drawn(built: multi_turn.MultiTurnBoard, choice: Choice, language: str) -> d
     drawn = built.shown(choice.models)
     low, high = built.scale
     names = [category_title(name) for name in built.categories]
-    series = [charts.Series(row.language_model.name, _values(row, built.categories)) for row in drawn]
+    series = [charts.Series(row.language_model.display_name, _values(row, built.categories)) for row in drawn]
     picked = [row.judged.run_id for row in drawn]
     heat = [
-        charts.HeatRow(row.language_model.name, _answers(built, row, language), _values(row, built.categories))
+        charts.HeatRow(row.language_model.display_name, _answers(built, row, language), _values(row, built.categories))
         for row in built.rows
         if row.categories
     ]

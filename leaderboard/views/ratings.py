@@ -23,6 +23,7 @@ from leaderboard.rating_tables import ratings_table
 from leaderboard.ratings import METHODS
 from leaderboard.views.boards import respond
 from runners.models import ModelRevision
+from runners.models.language_models import shown_name
 
 HTML, CSV = "text/html; charset=utf-8", "text/csv; charset=utf-8"
 PER_PAGE = 50
@@ -131,7 +132,8 @@ def votes(request: HttpRequest) -> HttpResponse:
         .order_by("-pk")
     )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    names = dict(ModelRevision.objects.filter(slug__in=(a, b)).values_list("slug", "language_model__name"))
+    named = ModelRevision.objects.filter(slug__in=(a, b)).values_list("slug", "language_model__name")
+    names = {name_slug: shown_name(name) for name_slug, name in named}
     query = request.GET.copy()
     query.pop("page", None)
     context = {
@@ -146,7 +148,7 @@ def votes(request: HttpRequest) -> HttpResponse:
 
 
 def _line(vote: Vote) -> dict[str, Any]:
-    left, right = vote.left.language_model.name, vote.right.language_model.name
+    left, right = vote.left.language_model.display_name, vote.right.language_model.display_name
     return {
         "vote": vote,
         "left": left,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 SHA = RegexValidator(r"^[0-9a-f]{40}$", _("A commit is 40 hexadecimal digits."))
 ENV_NAME = RegexValidator(r"^[A-Z][A-Z0-9_]*$", _("The NAME of an environment variable, such as OPENAI_API_KEY."))
+
+
+def shown_name(name: str) -> str:
+    """A model's name for the reader: reference players have one in every language, all others theirs alone."""
+    return pgettext("player", name)
 
 
 class LanguageModel(models.Model):
@@ -37,6 +43,11 @@ class LanguageModel(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def display_name(self) -> str:
+        """The name in the reader's language."""
+        return shown_name(self.name)
 
 
 class Endpoint(models.Model):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import LazySettings
+from django.utils import translation
 
 from leaderboard import texts
 from leaderboard.mathml import ATTRIBUTES, ELEMENTS, mathml
@@ -14,6 +16,12 @@ from tests.leaderboard.hostile import LINKS, PAYLOADS, STALLING
 
 INERT = texts._TAGS | ELEMENTS
 HARMLESS = {"class", "start", "rel", "href", *ATTRIBUTES}
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 class Nodes(HTMLParser):
