@@ -133,20 +133,21 @@ def _just_named(sentence: str, match: re.Match[str]) -> bool:
 def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """One pattern for many names, the longest first."""
     ordered = sorted({normalise(name) for name in names if name.strip()}, key=len, reverse=True)
-    return re.compile("|".join(_one(name) for name in ordered) or r"(?!)")
+    # The left border once for all: then a name whose first letter differs costs next to nothing.
+    hangul = "|".join(_one(name) for name in ordered if _is_hangul(name[0]))
+    others = "|".join(_one(name) for name in ordered if not _is_hangul(name[0]))
+    kinds = ((r"(?<![가-힣a-z0-9])", hangul), (r"(?<![a-z0-9.@/])", others))
+    return re.compile("|".join(f"{left}(?:{body})" for left, body in kinds if body) or r"(?!)")
 
 
 def _one(name: str) -> str:
-    parts = [_part(part) for part in re.split(r"[\s\-/]+", name) if part]
-    body = r"[\s\-·]?".join(parts)
-    left = r"(?<![가-힣a-z0-9])" if _is_hangul(name[0]) else r"(?<![a-z0-9.@/])"
+    """A name up to its right border: a particle, or what is no letter of its script."""
+    body = r"[\s\-·]?".join(_part(part) for part in re.split(r"[\s\-/]+", name) if part)
     if _is_hangul(name[-1]):
-        right = rf"(?=(?:{_PARTICLES})|[^가-힣]|$)"
-    elif name[-1].isdigit():
-        right = r"(?![0-9])"
-    else:
-        right = r"(?![a-z]|\.com|\.net|\.co|\.ai/)"
-    return f"{left}{body}{right}"
+        return rf"{body}(?=(?:{_PARTICLES})|[^가-힣]|$)"
+    if name[-1].isdigit():
+        return rf"{body}(?![0-9])"
+    return rf"{body}(?![a-z]|\.com|\.net|\.co|\.ai/)"
 
 
 def _part(part: str) -> str:

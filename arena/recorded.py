@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from arena import roster
-from arena.evidence import findings
+from arena.evidence import findings_of
 from arena.models import Battle, Voter
 from arena.pairing import Drawn, draw
 from arena.refusal import Refused
@@ -61,7 +61,11 @@ def _recorded_battle(
     voter: Voter, network: str, item: str, left: ModelRevision, right: ModelRevision, drawn: Drawn
 ) -> Battle:
     both = [
-        roster.recorded_conversations().filter(revision=one, item=item).order_by("-pk").distinct()[0]
+        roster.recorded_conversations()
+        .filter(revision=one, item=item)
+        .select_related("revision__language_model")
+        .order_by("-pk")
+        .distinct()[0]
         for one in (left, right)
     ]
     now = timezone.now()
@@ -78,7 +82,7 @@ def _recorded_battle(
         network_hash=network,
         pair_probability=drawn.probability,
         gold_winner=gold(left.slug, right.slug),
-        findings=findings(both),
+        findings=findings_of(both),
         created_at=now,
         completed_at=now,
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from arena import moderation
+from arena import moderation, screening
 from arena.battles import sides_of
 from arena.evidence import findings
 from arena.models import Battle
@@ -20,13 +20,21 @@ from runners.models import Conversation, Endpoint, Message, Price
 
 @dataclass(frozen=True)
 class Asked:
-    """One side of a turn: whom to ask what."""
+    """One side of a turn: whom to ask what. `had_failed`: an earlier try of this turn left its mark."""
 
     conversation: Conversation
     endpoint: Endpoint
     messages: list[dict[str, str]]
-    temperature: float
-    max_tokens: int
+    turn: int
+    had_failed: bool
+
+    @property
+    def temperature(self) -> float:
+        return float(self.conversation.settings["temperature"])
+
+    @property
+    def max_tokens(self) -> int:
+        return int(self.conversation.settings["max_tokens"])
 
 
 @dataclass(frozen=True)
@@ -40,27 +48,25 @@ class Turn:
 
 def take(stream_key: str, voter_key: str) -> Turn:
     """Takes the stream of a turn; the first to ask gets it, and only in the session that opened the battle."""
-    battles = Battle.objects.select_related("voter", "left__revision__endpoint", "right__revision__endpoint")
+    related = [f"{side}__revision__{what}" for side in ("left", "right") for what in ("endpoint", "language_model")]
+    battles = Battle.objects.select_related("voter", *related)
     battle = battles.filter(stream_key=stream_key).first() if stream_key else None
     if battle is None or not voter_key or battle.voter.key != voter_key:
         return Turn(404)
     mine = Battle.objects.filter(pk=battle.pk, stream_key=stream_key, status=Battle.Status.CREATED)
     if not mine.update(status=Battle.Status.STREAMING):
         return Turn(409)
-    return Turn(200, battle, [_asked(side) for side in sides_of(battle)])
+    sides = sides_of(battle)
+    said = list(Message.objects.filter(conversation__in=sides).order_by("position"))
+    return Turn(200, battle, [_asked(side, [one for one in said if one.conversation_id == side.pk]) for side in sides])
 
 
-def _asked(side: Conversation) -> Asked:
-    said = side.messages.exclude(status=Message.Status.ERROR).order_by("position")
+def _asked(side: Conversation, said: list[Message]) -> Asked:
     endpoint = side.revision.endpoint
     assert endpoint is not None
-    return Asked(
-        side,
-        endpoint,
-        [{"role": one.role, "content": one.text} for one in said],
-        side.settings["temperature"],
-        side.settings["max_tokens"],
-    )
+    good = [one for one in said if one.status != Message.Status.ERROR]
+    sent = [{"role": one.role, "content": one.text} for one in good]
+    return Asked(side, endpoint, sent, said[-1].turn, had_failed=len(good) < len(said))
 
 
 def finish(turn: Turn, sides: Sequence[Side]) -> bool:
@@ -70,32 +76,46 @@ def finish(turn: Turn, sides: Sequence[Side]) -> bool:
     if moderation.refused([side.text for side in sides]):
         fail(turn, "moderated")
         return False
+    found = _findings(turn, sides)
     with transaction.atomic():
-        for asked, side in zip(turn.sides, sides, strict=True):
-            _store(asked, side)
-        found = findings([asked.conversation for asked in turn.sides])
         streaming = Battle.objects.filter(pk=battle.pk, status=Battle.Status.STREAMING)
-        done = streaming.update(status=Battle.Status.COMPLETE, completed_at=timezone.now(), findings=found)
-        if not done:
-            transaction.set_rollback(True)
-    return bool(done)
+        if not streaming.update(status=Battle.Status.COMPLETE, completed_at=timezone.now(), findings=found):
+            return False
+        _forget_failures(turn.sides)
+        Message.objects.bulk_create(_message(*pair) for pair in zip(turn.sides, sides, strict=True))
+    return True
 
 
-def _store(asked: Asked, side: Side) -> None:
+def _findings(turn: Turn, sides: Sequence[Side]) -> list[list[str]]:
+    """What the answers are seen to be, those of earlier turns with them."""
+    answers = []
+    for asked, side in zip(turn.sides, sides, strict=True):
+        earlier = [one["content"] for one in asked.messages if one["role"] == Message.Role.ASSISTANT]
+        answers.append("\n".join([*earlier, side.text]))
+    prompts = [one["content"] for one in turn.sides[0].messages if one["role"] == Message.Role.USER]
+    found = findings(answers, prompts, [asked.conversation.revision.language_model for asked in turn.sides])
+    if any(not side.text.strip() for side in sides) and not any(rule == screening.ERROR for rule, _ in found):
+        found.append([screening.ERROR, "an answer is an error or empty"])
+    return found
+
+
+def _forget_failures(sides: Sequence[Asked]) -> None:
+    """The answer of a broken try is replaced."""
+    failed = [asked.conversation for asked in sides if asked.had_failed]
+    if failed:
+        Message.objects.filter(conversation__in=failed, status=Message.Status.ERROR).delete()
+
+
+def _message(asked: Asked, side: Side) -> Message:
     ending = side.ending if isinstance(side.ending, Ending) else Ending("")
-    last = asked.conversation.messages.order_by("-position")[0]
     status = Message.Status.TRUNCATED if ending.finish_reason == "length" else Message.Status.OK
-    if not side.text.strip():
-        status = Message.Status.EMPTY
-    # The answer of a broken try is replaced.
-    asked.conversation.messages.filter(status=Message.Status.ERROR, turn=last.turn).delete()
-    Message.objects.create(
+    return Message(
         conversation=asked.conversation,
-        position=2 * last.turn - 1,
-        turn=last.turn,
+        position=2 * asked.turn - 1,
+        turn=asked.turn,
         role=Message.Role.ASSISTANT,
         text=side.text,
-        status=status,
+        status=status if side.text.strip() else Message.Status.EMPTY,
         finish_reason=ending.finish_reason,
         prompt_tokens=ending.prompt_tokens,
         completion_tokens=ending.completion_tokens,
@@ -108,16 +128,17 @@ def _store(asked: Asked, side: Side) -> None:
 
 
 def _cost(served_name: str, ending: Ending) -> Decimal | None:
+    if ending.prompt_tokens is None or ending.completion_tokens is None:
+        return None
     price = price_of(served_name)
-    if price is None or ending.prompt_tokens is None or ending.completion_tokens is None:
+    if price is None:
         return None
     return (price.input_usd * ending.prompt_tokens + price.output_usd * ending.completion_tokens) / 1_000_000
 
 
 def price_of(served_name: str) -> Price | None:
     """The price that holds today; None where none is known."""
-    today = timezone.localdate()
-    known = Price.objects.filter(served_name=served_name, valid_from__lte=today)
+    known = Price.objects.filter(served_name=served_name, valid_from__lte=timezone.localdate())
     return known.order_by("-valid_from").first()
 
 
@@ -129,14 +150,13 @@ def fail(turn: Turn, kind: str, side: int | None = None) -> None:
         streaming = Battle.objects.filter(pk=battle.pk, status=Battle.Status.STREAMING)
         if not streaming.update(status=Battle.Status.ERROR, error_kind=kind[:40]):
             return
+        _forget_failures(turn.sides)
         if side is not None:
-            conversation = turn.sides[side].conversation
-            last = conversation.messages.order_by("-position")[0]
-            conversation.messages.filter(status=Message.Status.ERROR, turn=last.turn).delete()
+            asked = turn.sides[side]
             Message.objects.create(
-                conversation=conversation,
-                position=2 * last.turn - 1,
-                turn=last.turn,
+                conversation=asked.conversation,
+                position=2 * asked.turn - 1,
+                turn=asked.turn,
                 role=Message.Role.ASSISTANT,
                 status=Message.Status.ERROR,
                 error_kind=kind[:40],

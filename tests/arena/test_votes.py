@@ -195,7 +195,8 @@ def test_agreement_with_the_judge_is_said_once() -> None:
     assert vote.agrees_with_judge is True
 
 
-def test_a_voter_who_pushes_one_model_is_left_out_with_the_figures() -> None:
+def test_a_voter_who_pushes_one_model_is_left_out_with_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "REPEAT_SHARE", 0.0)
     contenders = make_contenders(12, [f"ko-mt/q{k}" for k in range(8)])
     target, honest, attacker = contenders[0], make_voter(), make_voter()
     for number in range(30):
