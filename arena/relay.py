@@ -71,8 +71,7 @@ class Relay:
             due = time.monotonic()
             while True:
                 due = max(due + self.tick, time.monotonic())
-                await asyncio.wait(tasks, timeout=due - time.monotonic(), return_when=asyncio.FIRST_EXCEPTION)
-                # Ending early must not be seen as a shorter step.
+                # Always the whole step: who ends or fails early must not be seen by a shorter one.
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 for number, side in enumerate(self.sides):
                     if side.error is not None:

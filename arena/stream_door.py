@@ -117,7 +117,9 @@ class StreamDoor:
             try:
                 return call(*arguments)
             finally:
-                connection.close()
+                # SQLite's connection stays with its thread; a pool wants its own back.
+                if connection.vendor != "sqlite":
+                    connection.close()
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(closing))
 

@@ -1,7 +1,7 @@
 """Live battles streaming at once: every token's added delay, first tokens, CPU beside a bare ASGI relay, and the 301st.
 
 Models, the web process and the readers are processes of their own on this machine; every token carries the time
-it was sent. The bare relay does the same work (two upstream streams, a frame every 100 ms) without Django or a database.
+it was sent. The bare relay does the same work (two upstream streams, a frame every 100 ms) without Django and rows.
 """
 
 from __future__ import annotations

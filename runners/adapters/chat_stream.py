@@ -66,13 +66,16 @@ async def stream(
     facts = _Facts()
     try:
         async with asyncio.timeout(FIRST_SECONDS) as clock:
+            now, moved = asyncio.get_running_loop().time, 0.0
             response = await _open(endpoint, body)
             try:
                 async with aclosing(_events(response)) as events:
                     async for event in events:
                         piece, alive = _read(event, facts)
-                        if alive:
-                            clock.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+                        # A timer moved for every token would cost more than the token.
+                        if alive and now() - moved > STALL_SECONDS / 10:
+                            moved = now()
+                            clock.reschedule(moved + STALL_SECONDS)
                         if piece:
                             yield piece
             finally:
@@ -135,8 +138,9 @@ def _read(event: dict[str, Any], facts: _Facts) -> tuple[str, bool]:
     if event.get("error"):
         raise ChatError("endpoint_error", str(event["error"])[:500])
     facts.usage = event.get("usage") or facts.usage
-    facts.model = str(event.get("model") or facts.model)[:200]
-    facts.fingerprint = str(event.get("system_fingerprint") or facts.fingerprint)[:100]
+    if not facts.model:
+        facts.model = str(event.get("model") or "")[:200]
+        facts.fingerprint = str(event.get("system_fingerprint") or "")[:100]
     choices = event.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return "", False
