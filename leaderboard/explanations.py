@@ -49,6 +49,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         _("There was no space left on the disk."),
         _("Free some space in the data directory; the answers stored so far are kept."),
     ),
+    "no_disk": Explanation(
+        _("There is not enough room on the worker's disk for this model."),
+        _("Free some space or let another worker take it; the run is tried again by itself."),
+    ),
     "internal": Explanation(
         _("Something in the evaluation itself broke."),
         _("This is not the model's fault. Please report the run with its last log lines."),

@@ -1,4 +1,4 @@
-"""Every test has a data directory of its own making, an empty board cache and the default language."""
+"""Every test has a data directory of its own making, an empty board cache and English outside of pages."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from leaderboard.published import Publisher
 
     monkeypatch.setattr(Publisher, "_watch", lambda self: None)
+    # Texts are written in English and translated; a test that asks for no language reads them as they are written.
+    translation.activate("en")
     yield
     _forget()
     translation.deactivate()

@@ -35,6 +35,7 @@ os.write(1, b"%d\\n" % backend())
 
 
 @pytest.mark.postgres
+@pytest.mark.skipif("postgres" not in os.environ.get("DATABASE_URL", ""), reason="SQLite has no connection to share")
 def test_a_worker_and_its_forks_never_share_a_connection():
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
     done = subprocess.run(
