@@ -27,7 +27,7 @@ def fetch(revision: ModelRevision, pulse: Callable[[int, int | None, str], None]
     while thread.is_alive():
         thread.join(settings.BEAT_SECONDS / 2)
         if thread.is_alive():
-            pulse(0, None, f"downloading, {model_store.size(target) / 1024**3:.1f} GB so far")
+            pulse(0, None, f"downloading, {model_store.size(target) / 1024**3:.1f} GB")
     for error in ended:
         if isinstance(error, hub.HubError):
             kind = error.kind if error.kind == "no_disk" else f"model_{error.kind}"

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from leaderboard import boards
 from leaderboard.api import judged_boards
@@ -134,7 +134,7 @@ FILTERS: tuple[Parameter, ...] = (
         "rows": [ROW_EXAMPLE],
     },
     parameters=(*FILTERS, *judged_boards.SWITCHES),
-    path_parameters={"suite": s.text("slug of a suite")},
+    path_parameters={"suite": s.text(gettext_noop("slug of a suite"))},
     trial="/api/v1/boards/ko-basic",
     statuses=(400, 404),
 )

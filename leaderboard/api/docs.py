@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_safe
 
 from leaderboard.api.registry import ENDPOINTS, Endpoint
@@ -29,7 +29,7 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
         "description": endpoint.description,
         "trial": endpoint.trial,
         "path_parameters": [
-            {"name": name, "description": schema.get("description", "")}
+            {"name": name, "description": gettext(text) if (text := schema.get("description")) else ""}
             for name, schema in endpoint.path_parameters.items()
         ],
         "parameters": [

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from leaderboard.api import schemas as s
 from leaderboard.api.paging import page_of
@@ -150,7 +150,7 @@ def models(request: HttpRequest, q: str, kind: str | None, page: int) -> dict[st
     description=gettext_lazy("One model; the slug is written with its slash: /api/v1/models/reference/random."),
     response=MODEL,
     example=EXAMPLE,
-    path_parameters={"slug": s.text("slug of a model; may hold slashes")},
+    path_parameters={"slug": s.text(gettext_noop("slug of a model; may hold slashes"))},
     trial="/api/v1/models/reference/random",
     statuses=(400, 404),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 import runners
 from leaderboard.api import schemas as s
@@ -22,7 +23,7 @@ REASONS = {
     route="openapi.json",
     name="openapi",
     summary="OpenAPI",
-    description="This interface as OpenAPI 3.1.",
+    description=gettext_lazy("This interface as OpenAPI 3.1."),
     response=s.free("an OpenAPI 3.1 document"),
     example={"openapi": "3.1.0"},
     trial="/api/v1/openapi.json",

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from leaderboard.api import schemas
 from leaderboard.api.schemas import Schema
@@ -90,7 +91,7 @@ def words(name: str, description: str | Promise, *, longest: int = 100) -> Param
     return Parameter(name, description, schemas.text(maxLength=longest), read, "")
 
 
-PAGE = whole("page", "Page of the list, from 1.", maximum=10**6)
+PAGE = whole("page", gettext_lazy("Page of the list, from 1."), maximum=10**6)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from leaderboard.api import schemas as s
 from leaderboard.api.registry import MAX_ID, ApiError, endpoint
@@ -110,7 +110,7 @@ EXAMPLE = {
     description=gettext_lazy("One run from the line to the last hash; progress and times while it is under way."),
     response=RUN,
     example=EXAMPLE,
-    path_parameters={"id": s.integer("number of a run")},
+    path_parameters={"id": s.integer(gettext_noop("number of a run"))},
     trial="/api/v1/runs/1",
     statuses=(400, 404),
     is_live=True,

@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from leaderboard.api import schemas as s
 from leaderboard.api.paging import page_of
@@ -94,7 +94,7 @@ EXAMPLE_ITEM = {
         choice("status", list(FILTERS), gettext_lazy("What became of the item.")),
         PAGE,
     ),
-    path_parameters={"id": s.integer("number of a run")},
+    path_parameters={"id": s.integer(gettext_noop("number of a run"))},
     trial="/api/v1/runs/1/samples",
     statuses=(400, 404),
 )

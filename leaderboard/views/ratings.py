@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
-from arena import chain
+from arena import chain, rules
 from arena.models import Vote, VoteSource
 from arena.tallies import OVERALL, in_category
 from leaderboard import rating_page
@@ -155,5 +155,5 @@ def _line(vote: Vote) -> dict[str, Any]:
         "right": right,
         "winner": {"a": left, "b": right}.get(vote.winner, ""),
         "voter": chain.pseudonym(vote.voter.key if vote.voter else None)[:8],
-        "rules": [one.rule for one in vote.exclusions.all() if one.lifted_at is None],
+        "rules": [rules.label(one.rule) for one in vote.exclusions.all() if one.lifted_at is None],
     }

@@ -1,0 +1,29 @@
+"""What workers and the reconciler say of themselves, in the language of the page."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.translation import gettext_lazy as _
+
+from arena import rules
+
+register = template.Library()
+register.filter("rule", rules.label)
+# They write English into their rows, a fixed beginning and then a name or a figure.
+SPOKEN = {
+    "preparing": _("preparing"),
+    "loading": _("loading the model"),
+    "reading": _("reading the questions"),
+    "downloading,": _("downloading,"),
+    "Redis cannot be reached:": _("Redis cannot be reached:"),
+    "the database cannot be reached:": _("the database cannot be reached:"),
+}
+
+
+@register.filter
+def spoken(text: str) -> str:
+    """A stage or a note; what does not begin with known words, such as a task's name, stays as it is."""
+    for start, words in SPOKEN.items():
+        if text == start or text.startswith(f"{start} "):
+            return f"{words}{text.removeprefix(start)}"
+    return text
