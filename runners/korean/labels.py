@@ -36,9 +36,7 @@ _AFTER_LETTER = (
     r"(?![A-Za-z0-9_+#^]|['’][A-Za-z]|\s?(?:[=>≤≥≈±×∪∩△]|<(?!/))|\s?[/+]\s?[A-Za-z0-9]|-[A-Za-z0-9]|\.[A-Za-z])"
     + _HANGUL_AFTER
 )
-_AFTER_DIGIT = (
-    rf"(?![A-Za-z\d°%℃‰]|[.,:]\d|\s?[-+/×^=~÷]\s?[\d(]|\s?%|\s(?:{_UNITS})(?![A-Za-z]))" + _HANGUL_AFTER
-)
+_AFTER_DIGIT = rf"(?![A-Za-z\d°%℃‰]|[.,:]\d|\s?[-+/×^=~÷]\s?[\d(]|\s?%|\s(?:{_UNITS})(?![A-Za-z]))" + _HANGUL_AFTER
 _AFTER_SYLLABLE = rf"(?=\s?[).\]】:,」』'\"]|번(?!째|지|호)|{_COPULA}|\s*\Z|\n)"
 _AFTER_LOWER = rf"(?=\s?[).,:\]}}\"'!」』]|\s*\Z|\n|번|{_COPULA})"
 

@@ -19,9 +19,7 @@ RegisterClass = Literal["hapsyo", "haeyo", "haera"]
 
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n.*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
-_LATEX = re.compile(
-    r"\$\$[^$]*\$\$|\$[^$\n]{1,300}\$|\\\([^\n]{0,300}?\\\)|\\\[[^\]]{0,2000}\\\]|\\[A-Za-z]+"
-)
+_LATEX = re.compile(r"\$\$[^$]*\$\$|\$[^$\n]{1,300}\$|\\\([^\n]{0,300}?\\\)|\\\[[^\]]{0,2000}\\\]|\\[A-Za-z]+")
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>()\"'\]]+")
 _GLOSS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb]")
@@ -31,9 +29,7 @@ _FOREIGN = re.compile(
     "\U00020000-\U0003ffff\uff66-\uff9d\u0400-\u052f\u0e01-\u0e5b\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]"
 )
 
-_QUOTED = re.compile(
-    r"\"[^\"\n]*\"|“[^”\n]*”|‘[^’\n]*’|「[^」\n]*」|『[^』\n]*』|'[^'\n]*'|《[^》\n]*》|〈[^〉\n]*〉"
-)
+_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|‘[^’\n]*’|「[^」\n]*」|『[^』\n]*』|'[^'\n]*'|《[^》\n]*》|〈[^〉\n]*〉")
 _NOT_PROSE = re.compile(r"^\s*(?:#|\||>|[-*_=]{3,}\s*$)")
 _SENTENCE_END = re.compile(r"[.!?…。]+(?=\s|$|[)\]*])")
 _TRAILING = " \t*_~\"'”’)]}】」』》.,;:!?…·^ㅎㅋㅠㅜ"

@@ -32,7 +32,12 @@ def test_production_without_a_secret_is_refused(tmp_path: Path):
 
 
 def test_production_settings_pass_djangos_own_deployment_checks(tmp_path: Path):
-    environment = {**os.environ, "GYEORU_ENV": "production", "GYEORU_HOME": str(tmp_path), "SECRET_KEY": "abcdefghij0123456789" * 4}
+    environment = {
+        **os.environ,
+        "GYEORU_ENV": "production",
+        "GYEORU_HOME": str(tmp_path),
+        "SECRET_KEY": "abcdefghij0123456789" * 4,
+    }
     environment["DATABASE_URL"] = ""
     command = [sys.executable, "manage.py", "check", "--deploy", "--tag", "security", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

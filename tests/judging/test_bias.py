@@ -26,9 +26,7 @@ from tests.shared import shared_data
 def pair(first: Label | None, second: Label | None) -> PairJudgment:
     """A pair whose two games said this, each told for the answer shown first."""
     sides: tuple[Side, Side] = ("left", "right")
-    games = tuple(
-        Game(side, label, label, None, "") for side, label in zip(sides, (first, second), strict=True)
-    )
+    games = tuple(Game(side, label, label, None, "") for side, label in zip(sides, (first, second), strict=True))
     return PairJudgment("1", 1, "l", "r", "j", "", games, Place("f", 1))
 
 
@@ -60,9 +58,7 @@ def test_all_pairs_of_labels_favour_neither_place() -> None:
 
 def test_position_of_the_real_pairs_is_the_published_one() -> None:
     path = shared_data("mt_bench_phi3/model_judgment/gpt-4_pair.jsonl.gz")
-    found = position(
-        one for one in read_judgments(path, "fastchat", Intake()) if isinstance(one, PairJudgment)
-    )
+    found = position(one for one in read_judgments(path, "fastchat", Intake()) if isinstance(one, PairJudgment))
     assert (found.consistent.hits, found.consistent.n, found.failed) == (20 + 18 + 8, 73, 2)
     assert found.prefers_first.hits + found.prefers_second.hits + found.mixed.hits == 27
 
@@ -74,9 +70,7 @@ def test_wilson_intervals_are_the_textbook_ones() -> None:
 
 
 def test_length_counts_decisive_verdicts_between_unequal_answers() -> None:
-    found = length(
-        [(10, 5, "left"), (10, 5, "right"), (3, 9, "right"), (9, 9, "left"), (1, 2, "tie"), (1, 2, None)]
-    )
+    found = length([(10, 5, "left"), (10, 5, "right"), (3, 9, "right"), (9, 9, "left"), (1, 2, "tie"), (1, 2, None)])
     assert (found.longer_wins.hits, found.longer_wins.n, found.equal_length) == (2, 3, 1)
 
 
@@ -176,9 +170,7 @@ def test_the_language_rule_moves_the_means_that_it_is_known_to_move(
         board = {}
         for model, rows in logickor.items():
             rated = [
-                Rated(
-                    row.question_id, row.category, row.turn, penalised(row.score, korean, rule, exempt=exempt)
-                )
+                Rated(row.question_id, row.category, row.turn, penalised(row.score, korean, rule, exempt=exempt))
                 for row, korean, exempt in rows
             ]
             board[model] = multi_turn(rated, "turns", resamples=0).overall.value or 0.0
@@ -199,9 +191,7 @@ def test_the_language_rule_moves_the_means_that_it_is_known_to_move(
 def test_the_judge_let_clearly_foreign_answers_keep_points(
     logickor: dict[str, list[tuple[Rated, bool | None, bool]]],
 ) -> None:
-    foreign = [
-        row for rows in logickor.values() for row, korean, exempt in rows if korean is False and not exempt
-    ]
+    foreign = [row for rows in logickor.values() for row, korean, exempt in rows if korean is False and not exempt]
     zero = sum(row.score == 0 for row in foreign) / len(foreign)
     assert 0.6 < zero < 0.8
 

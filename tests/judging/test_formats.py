@@ -34,8 +34,7 @@ def write(tmp_path: Path) -> Write:
 
     def to_file(*rows: Any, name: str = "rows.jsonl", packed: bool = False) -> Path:
         body = b"".join(
-            row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode() + b"\n"
-            for row in rows
+            row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows
         )
         path = tmp_path / name
         path.write_bytes(gzip.compress(body) if packed else body)
@@ -220,13 +219,10 @@ def test_both_readings_of_a_rating_are_kept(write: Write) -> None:
         ("", -1),
     ]
     rows = [
-        {**row, "question_id": number, "judgment": text, "score": score}
-        for number, (text, score) in enumerate(texts)
+        {**row, "question_id": number, "judgment": text, "score": score} for number, (text, score) in enumerate(texts)
     ]
     intake = Intake()
-    found = [
-        one for one in read_judgments(write(*rows), "fastchat", intake) if isinstance(one, SingleJudgment)
-    ]
+    found = [one for one in read_judgments(write(*rows), "fastchat", intake) if isinstance(one, SingleJudgment)]
     assert [one.score for one in found] == [None, None, None, None, 9.0, 8.0, None]
     assert [one.published for one in found] == [None, 5.0, 3.0, 11.0, 3.0, 8.0, None]
     reasons = ["fraction", "single_brackets", "contradictory", "out_of_range", None, None, "no_verdict"]
@@ -264,9 +260,7 @@ def test_a_judgment_that_cannot_be_used_is_an_error(write: Write, row: Any, form
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["turn", "turns", "x"]), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["turn", "turns", "x"]), inner),
     max_leaves=6,
 )
 FIELDS = [
@@ -367,9 +361,7 @@ def test_the_ten_orphan_references_of_komt_bench_are_named() -> None:
 
 def test_line_separators_of_real_answers_do_not_break_rows() -> None:
     intake = Intake()
-    found = list(
-        read_answers(shared_data("ko_arena_hard/model_answer/o3-high.jsonl.gz"), "arena-hard", intake)
-    )
+    found = list(read_answers(shared_data("ko_arena_hard/model_answer/o3-high.jsonl.gz"), "arena-hard", intake))
     assert len(found) == 500
     assert sum("\u2028" in (one.turns[0] or "") for one in found) > 0
     assert not intake.problems

@@ -73,10 +73,7 @@ def test_arena_hard_versions_differ_on_two_labels() -> None:
 
 
 def test_llmbar_equals_the_published_statistics() -> None:
-    gold = {
-        (row["subset"], row["idx"]): str(row["label"])
-        for row in lines(shared_data("llmbar/instances.jsonl.gz"))
-    }
+    gold = {(row["subset"], row["idx"]): str(row["label"]) for row in lines(shared_data("llmbar/instances.jsonl.gz"))}
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     for row in lines(shared_data("llmbar/judgments.jsonl.gz")):
         counter = counts.setdefault((row["subset"], row["evaluator"], row["strategy"]), Counter())
@@ -140,9 +137,7 @@ def test_the_strict_parser_refuses_the_two_kudge_verdicts_that_are_none() -> Non
 @pytest.mark.parametrize("iteration", [1, 2])
 def test_kudge_points_equal_the_recorded_decisions(iteration: int) -> None:
     file = expected("kudge_falseinfo")["files"][f"_pointwise_iteration_{iteration}-false_info.csv"]
-    rows = table(
-        shared_data(f"kudge/judge_outputs/gpt-4o/_pointwise_iteration_{iteration}-false_info.csv.gz")
-    )
+    rows = table(shared_data(f"kudge/judge_outputs/gpt-4o/_pointwise_iteration_{iteration}-false_info.csv.gz"))
     answers = table(shared_data("kudge/pointwise-falseinfo.csv.gz"))
     points = [published.kudge_point(row["output"]) for row in rows]
     scored = [point for point in points if point is not None]
@@ -163,6 +158,4 @@ def test_both_parsers_read_every_real_single_rating(name: str) -> None:
     rows = list(lines(shared_data(name)))
     assert len(rows) == 160
     assert [published.fastchat_single(row["judgment"]) for row in rows] == [row["score"] for row in rows]
-    assert [getattr(parse_score(row["judgment"]), "value", None) for row in rows] == [
-        row["score"] for row in rows
-    ]
+    assert [getattr(parse_score(row["judgment"]), "value", None) for row in rows] == [row["score"] for row in rows]

@@ -107,9 +107,7 @@ def test_logickor_empty_answers_are_counted(mode: str) -> None:
     for answer in read_answers(shared_data(f"logickor/answers_{mode}.jsonl.gz"), "rows", Intake()):
         empty[answer.model] += sum(turn == "" for turn in answer.turns)
     rows = expected("logickor_leaderboard")["modes"][mode]
-    assert {row["model"]: row["empty_outputs"] for row in rows} == {
-        row["model"]: empty[row["model"]] for row in rows
-    }
+    assert {row["model"]: row["empty_outputs"] for row in rows} == {row["model"]: empty[row["model"]] for row in rows}
 
 
 def test_logickor_v1_means_are_the_published_ones() -> None:
@@ -138,9 +136,7 @@ def test_logickor_v1_means_are_the_published_ones() -> None:
     ],
 )
 def test_fastchat_means_are_the_published_ones_by_both_readings(judged: str, asked: str, want: Any) -> None:
-    questions = {
-        question.id: question for question in read_questions(shared_data(asked), "fastchat", Intake())
-    }
+    questions = {question.id: question for question in read_questions(shared_data(asked), "fastchat", Intake())}
     intake = Intake(known=dict.fromkeys(questions, 2))
     found = list(read_judgments(shared_data(judged), "fastchat", intake))
     assert not intake.counts
@@ -154,9 +150,7 @@ def test_fastchat_means_are_the_published_ones_by_both_readings(judged: str, ask
         assert (ours.overall.n, ours.overall.failed) == (row["rows"], 0)
         assert ours.overall.value == pytest.approx(row["average"], abs=1e-6)
         assert [ours.turns[1].value, ours.turns[2].value] == pytest.approx([row["turn1"], row["turn2"]])
-        assert {name: mean.value for name, mean in ours.categories.items()} == pytest.approx(
-            row["by_category"]
-        )
+        assert {name: mean.value for name, mean in ours.categories.items()} == pytest.approx(row["by_category"])
 
 
 def test_fastchat_pairs_are_the_published_ones() -> None:
@@ -177,9 +171,7 @@ def test_fastchat_pairs_are_the_published_ones() -> None:
 @pytest.fixture(scope="module")
 def ko_arena_hard() -> dict[str, list[PairJudgment]]:
     models: dict[str, list[PairJudgment]] = {}
-    for one in read_judgments(
-        shared_data("ko_arena_hard/judgments_ensemble.jsonl.gz"), "arena-hard", Intake()
-    ):
+    for one in read_judgments(shared_data("ko_arena_hard/judgments_ensemble.jsonl.gz"), "arena-hard", Intake()):
         assert isinstance(one, PairJudgment)
         models.setdefault(one.right, []).append(one)
     return models
@@ -187,9 +179,7 @@ def ko_arena_hard() -> dict[str, list[PairJudgment]]:
 
 def test_ko_arena_hard_scores_are_the_published_ones(ko_arena_hard: dict[str, list[PairJudgment]]) -> None:
     rows = expected("ko_arena_hard")["models"]
-    board = {
-        model: against_baseline(ko_arena_hard[model], published=True, resamples=0) for model in ko_arena_hard
-    }
+    board = {model: against_baseline(ko_arena_hard[model], published=True, resamples=0) for model in ko_arena_hard}
     assert len(rows) == len(board) == 50
     for row in rows:
         ours = board[row["model"]]
@@ -249,11 +239,7 @@ def test_the_packed_rows_are_what_upstream_wrote() -> None:
         for one in read_judgments(raw, "logickor", Intake())
         if isinstance(one, SingleJudgment) and one.model == name and one.mode == "default"
     }
-    with gzip.open(
-        shared_data("logickor/answers_default.jsonl.gz"), "rt", encoding="utf-8", newline="\n"
-    ) as file:
+    with gzip.open(shared_data("logickor/answers_default.jsonl.gz"), "rt", encoding="utf-8", newline="\n") as file:
         packed = [row for row in map(json.loads, file) if row["model"] == name]
     assert len(own) == 84
-    assert own == {
-        (str(row["question_id"]), one["turn"]): one["score"] for row in packed for one in row["judge"]
-    }
+    assert own == {(str(row["question_id"]), one["turn"]): one["score"] for row in packed for one in row["judge"]}

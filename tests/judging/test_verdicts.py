@@ -213,14 +213,8 @@ PIECES: list[tuple[str, float | str | None]] = [
     *[(f"[[{n}]]", float(n)) for n in range(1, 11)],
     *[(f"Rating: [[{n}]]", float(n)) for n in (2, 6, 9)],
     *[(f"[[{label}]]", label) for label in ("A", "B", "C", "A>>B", "A>B", "A=B", "B>A", "B>>A")],
-    *[
-        (bad, "bad")
-        for bad in ("[[7/10]]", "[[11]]", "[[0]]", "[[]]", "[[ten]]", "[[1e1]]", "[[7점]]", "[[³]]")
-    ],
-    *[
-        (nothing, None)
-        for nothing in ("[5]", "[A]", "[[[7]]]", "[[", "]]", "7/10", "점수 8", "score", '"', "{", "}")
-    ],
+    *[(bad, "bad") for bad in ("[[7/10]]", "[[11]]", "[[0]]", "[[]]", "[[ten]]", "[[1e1]]", "[[7점]]", "[[³]]")],
+    *[(nothing, None) for nothing in ("[5]", "[A]", "[[[7]]]", "[[", "]]", "7/10", "점수 8", "score", '"', "{", "}")],
     *[(nothing, None) for nothing in (KOREAN, ENGLISH, JAPANESE, "", "\u2028", "\x00", "\ud800", "[[\n7]]")],
     *[(nothing, None) for nothing in ("I can't judge this.", "죄송합니다.", "[[1]](http://a)")],
 ]

@@ -123,9 +123,7 @@ def test_a_run_that_kills_its_process_three_times_is_quarantined(site: Site):
     site.manage("evaluate", f"api/{MODEL}", "ko-basic")
     worker = site.start("work", "--queue", "eval")
     for attempt in (1, 2, 3):
-        site.wait_for(
-            f"attempt {attempt}", lambda n=attempt: row(site)[1] == n and evaluation_child(worker.pid), 60
-        )
+        site.wait_for(f"attempt {attempt}", lambda n=attempt: row(site)[1] == n and evaluation_child(worker.pid), 60)
         (horse,) = children_of(worker.pid)
         os.kill(horse, signal.SIGKILL)
     site.wait_for("quarantined", lambda: row(site)[0] == "failed", 20)

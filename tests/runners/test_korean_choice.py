@@ -128,9 +128,7 @@ def test_labels_other_than_letters_are_read(reply: str, labels: tuple[str, ...],
     assert extract_choice(reply, len(labels), labels=labels) == wanted
 
 
-@pytest.mark.parametrize(
-    "reply", ["세종대왕", "정답은 세종대왕입니다", "세종대왕이 정답입니다.", "“세종대왕”"]
-)
+@pytest.mark.parametrize("reply", ["세종대왕", "정답은 세종대왕입니다", "세종대왕이 정답입니다.", "“세종대왕”"])
 def test_a_reply_that_is_an_options_text_chooses_it(reply: str) -> None:
     assert extract_choice(reply, 4, labels=LETTERS[:4], options=OPTIONS) == 2
     assert extract_choice(reply, 4, labels=LETTERS[:4]) is None

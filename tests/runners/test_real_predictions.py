@@ -97,9 +97,7 @@ def _logickor(path: Path) -> dict[str, list[tuple[int, str, str]]]:
 
 def _not_korean(rows: list[tuple[int, str, str]]) -> int:
     """Clearly not Korean answers, coding and the three questions that ask for foreign text left out."""
-    return sum(
-        is_not_korean(t) for q, category, t in rows if "코딩" not in category and q not in (29, 31, 32)
-    )
+    return sum(is_not_korean(t) for q, category, t in rows if "코딩" not in category and q not in (29, 31, 32))
 
 
 def test_answers_in_another_language_are_found_where_they_are_known_to_be() -> None:
