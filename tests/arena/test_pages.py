@@ -210,3 +210,14 @@ def test_a_voter_sees_how_reliable_the_own_votes_are(client: Client) -> None:
     text = _text(client, "/en/arena/me/")
     assert "100.0 %" in text and "n = 1" in text and battle.left_revision.language_model.name in text
     assert Client().get("/en/arena/me/").status_code == 302
+
+
+def test_staff_can_retire_a_model_and_read_reports_and_the_ledger(admin_client: Client) -> None:
+    make_contenders()
+    battle = open_battle(read=False)
+    cast_vote(battle.key, battle.voter, "a")
+    Report.objects.create(battle=battle, reason="hurtful")
+    entry = Entry.objects.create(revision=battle.left_revision)
+    for page in (f"entry/{entry.pk}/change/", "entry/", "report/", "exclusion/"):
+        assert admin_client.get(f"/admin/arena/{page}").status_code == 200
+    assert admin_client.get("/admin/arena/exclusion/add/").status_code == 403
