@@ -21,7 +21,7 @@ def views(battle: Battle) -> list[JudgeView]:
     by_judge: dict[str, list[Judgment]] = defaultdict(list)
     for one in said.order_by("turn", "repeat", "pk"):
         if one.rival_id is None or one.rival_id in pair:
-            by_judge[one.judge.name or one.judge.slug].append(one)
+            by_judge[one.judge.display_name or one.judge.slug].append(one)
     found = [_compared(name, battle, lines) or _graded(name, battle, lines) for name, lines in sorted(by_judge.items())]
     return [view for view in found if view is not None]
 

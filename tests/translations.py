@@ -6,6 +6,7 @@ a machine without gettext shows Korean. Needs GNU gettext (Debian: gettext).
 
 from __future__ import annotations
 
+import ast
 import gettext
 import os
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from tests.lanes import ROOT, Missing, install
 
 PO = ROOT / "locale" / "ko" / "LC_MESSAGES" / "django.po"
+CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 IGNORED = [".venv*", "tests", "bench", "docs", "var", "node_modules"]
 
 
@@ -56,6 +58,20 @@ def incomplete() -> list[str]:
     return [line[7:-1] for line in out.splitlines() if line.startswith("msgid ") and line != 'msgid ""']
 
 
+def unseen(known: dict[object, str]) -> list[str]:
+    """Texts in Python that gettext's own reader passes over, such as those inside f-strings."""
+    found = []
+    for app in ("arena", "config", "judging", "leaderboard", "runners"):
+        for path in sorted((ROOT / app).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in CALLS or not node.args:
+                    continue
+                text = getattr(node.args[0], "value", None)
+                if isinstance(text, str) and text not in known:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: not in the catalogue: {text}")
+    return found
+
+
 def check() -> list[str]:
     """What is wrong with the catalogue; nothing when it is complete and compiled."""
     before = PO.read_text()
@@ -63,6 +79,7 @@ def check() -> list[str]:
         extract()
         problems = [f"no Korean for: {text}" for text in incomplete()]
         known, wanted = catalogue(PO.with_suffix(".mo")), compiled(PO)
+        problems += unseen(wanted)
     finally:
         PO.write_text(before)
     if known != wanted:
