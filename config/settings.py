@@ -166,6 +166,13 @@ EMAIL_USE_TLS = ENV("EMAIL_USE_TLS", "") == "1"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = ENV("DEFAULT_FROM_EMAIL", "gyeoru@localhost")
 
+# Who is told of alarms, and the canary runs of the drift watch (docs/operations.md); 0 hours: none.
+ALARM_EMAILS = [a for a in ENV("GYEORU_ALARM_EMAILS", "").split(",") if a]
+ALARM_WEBHOOKS = [a for a in ENV("GYEORU_ALARM_WEBHOOKS", "").split(",") if a]
+ALARM_WAITING_SECONDS = float(ENV("GYEORU_ALARM_WAITING_SECONDS", "1800"))
+CANARY_HOURS = float(ENV("GYEORU_CANARY_HOURS", "0"))
+CANARY_SUITE, CANARY_ITEMS = ENV("GYEORU_CANARY_SUITE", "ko-basic"), int(ENV("GYEORU_CANARY_ITEMS", "20"))
+
 LOGIN_URL = "/admin/login/"
 LOGGING = {
     "version": 1,

@@ -27,6 +27,8 @@ WORKER_FORGOTTEN = timedelta(days=1)
 
 # Other floors add their own repairs and hints; each is called once a step and raises QueueUnreachable or nothing.
 OUTBOXES: list[Callable[[], None]] = []
+# What is done after every step, Redis or not; each raises DatabaseError or nothing.
+WATCHES: list[Callable[[], None]] = []
 
 
 def step() -> str:
@@ -68,6 +70,8 @@ def loop(stop: Callable[[], bool]) -> None:
         try:
             note = step()
             report(note)
+            for watch in WATCHES:
+                watch()
         except DatabaseError as error:
             note = f"the database cannot be reached: {error}"
             connections.close_all()

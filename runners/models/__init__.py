@@ -1,5 +1,6 @@
 """Evidence: what can be run, what was run, what came out."""
 
+from runners.models.alarms import Alarm
 from runners.models.benchmarks import Benchmark, Suite, SuiteTask, Task
 from runners.models.conversations import Conversation, Message
 from runners.models.language_models import Endpoint, LanguageModel, ModelRevision, Price
@@ -8,6 +9,7 @@ from runners.models.runs import ACTIVE, EvaluationRun, Generation, Worker
 
 __all__ = [
     "ACTIVE",
+    "Alarm",
     "Artifact",
     "Benchmark",
     "Conversation",
