@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from judging.scores import Mean
 from leaderboard import multi_turn
@@ -181,7 +182,9 @@ def test_an_address_spells_its_choice_in_one_way() -> None:
 
 
 def test_a_category_is_named_in_the_readers_language() -> None:
-    assert category_title("추론(Reasoning)") == "추론"
+    assert category_title("추론(Reasoning)") == "Reasoning"
+    with translation.override("ko"):
+        assert category_title("추론(Reasoning)") == "추론"
     assert category_title("odd") == "odd"
 
 
