@@ -174,13 +174,21 @@ CANARY_HOURS = float(ENV("GYEORU_CANARY_HOURS", "0"))
 CANARY_SUITE, CANARY_ITEMS = ENV("GYEORU_CANARY_SUITE", "ko-basic"), int(ENV("GYEORU_CANARY_ITEMS", "20"))
 
 LOGIN_URL = "/admin/login/"
+LOG_FORMAT = ENV("GYEORU_LOG_FORMAT", "line")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"secrets": {"()": "runners.logs.SecretFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "runners.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        },
+        "json": {"()": "runners.logs.JSONFormatter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["secrets"]},
     },
     # A line per request to a model server would cost as much as the request.
     "loggers": {"httpx2": {"level": "WARNING"}, "openai": {"level": "WARNING"}},

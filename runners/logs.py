@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 _SHAPES = re.compile(r"hf_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{10,}|(?<=Bearer )\S+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+_RUN = re.compile(r"\brun (\d+)\b")
 _NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
 
 
@@ -24,6 +28,32 @@ class SecretFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = without_secrets(record.getMessage()), None
         return True
+
+
+class LineFormatter(logging.Formatter):
+    """Lines for people; tracebacks are freed of secrets too."""
+
+    def formatException(self, exc_info: Any) -> str:
+        return without_secrets(super().formatException(exc_info))
+
+
+class JSONFormatter(LineFormatter):
+    """One JSON object a line: at, level, logger, message, pid; run, worker and error (a traceback) where known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        run = _RUN.search(message)
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": message,
+            "run": int(run[1]) if run else None,
+            "worker": os.environ.get("GYEORU_WORKER"),
+            "pid": record.process,
+            "error": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        return json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False)
 
 
 def for_the_public(text: str) -> str:

@@ -216,8 +216,10 @@ class Session:
 
 def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], str] = lambda: "") -> None:
     """Does the work of an attempt and writes down how it ended, where it did not end well."""
+    log.info("run %s attempt %s begins", claim.run_id, claim.attempt)
     try:
         work()
+        log.info("run %s attempt %s is done", claim.run_id, claim.attempt)
     except Lost as stop:
         log.warning("run %s attempt %s: %s", claim.run_id, claim.attempt, stop)
     except Cancelled:
@@ -226,6 +228,7 @@ def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], s
         runs.release(claim, str(stop))
     except (Failure, specify.CannotRun) as failure:
         runs.fail(claim, failure.kind, for_the_public(failure.message), permanent=failure.permanent, log=log_of())
+        log.warning("run %s attempt %s failed (%s)", claim.run_id, claim.attempt, failure.kind)
     except Exception as error:
         log.exception("run %s attempt %s broke", claim.run_id, claim.attempt)
         runs.fail(claim, "internal", for_the_public(f"{type(error).__name__}: {error}"), permanent=False, log=log_of())
