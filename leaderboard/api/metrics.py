@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Max, Subquery, Sum, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,22 +15,24 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from arena.models import Exclusion, PairTally
+from judging.models import Budget
 from leaderboard import boards
 from leaderboard.api import schemas as s
 from leaderboard.api import state
 from leaderboard.api.registry import endpoint
-from runners.models import EvaluationRun, TaskResult
+from runners.models import Alarm, EvaluationRun, TaskResult
 
 
 class Queue(Collector):
-    """Five queries a scrape."""
+    """Eight queries a scrape, none of them over all votes or samples."""
 
     def describe(self) -> Iterable[Metric]:
         return []
 
     def collect(self) -> Iterable[Metric]:
         now = state.read()
-        yield _by_status()
+        yield from _runs()
         waiting = GaugeMetricFamily("gyeoru_oldest_waiting_seconds", "Age of the oldest waiting run.", labels=["lane"])
         alive = GaugeMetricFamily("gyeoru_workers", "Workers alive and taking runs.", labels=["lane"])
         for lane in now.lanes:
@@ -48,27 +50,57 @@ class Queue(Collector):
             name = "gyeoru_reconciler_heartbeat_age_seconds"
             yield GaugeMetricFamily(name, "Since the reconciler's last sign of life.", now.reconciler_age)
         yield from _items()
+        yield from _money_and_votes()
         yield GaugeMetricFamily("gyeoru_boards_generation", "Grows whenever a board changes.", boards.generation())
 
 
-def _by_status() -> Metric:
+def _runs() -> Iterable[Metric]:
+    """Runs by status, and what running attempts have answered so far (and may answer again)."""
     family = GaugeMetricFamily("gyeoru_runs", "Runs by status and lane.", labels=["status", "lane"])
-    rows = EvaluationRun.objects.order_by("status", "lane").values_list("status", "lane").annotate(n=Count("pk"))
-    for status, lane, n in rows:
+    rows = EvaluationRun.objects.order_by("status", "lane").values_list("status", "lane")
+    done = 0
+    for status, lane, n, items in rows.annotate(n=Count("pk"), items=Sum("progress_done")):
         family.add_metric([status, lane], n)
-    return family
+        done += items if status == "running" else 0
+    yield family
+    yield GaugeMetricFamily("gyeoru_running_items_done", "Items answered by running attempts.", done)
 
 
 def _items() -> Iterable[Metric]:
-    """What has been published for good, and what running attempts have answered so far (and may answer again)."""
+    """What has been published for good."""
     total = TaskResult.objects.filter(run__is_imported=False).aggregate(
         items=Sum("n_docs"), failed=Sum("n_failed"), tokens=Sum("completion_tokens")
     )
     yield CounterMetricFamily("gyeoru_items", "Items of published tasks.", total["items"] or 0)
     yield CounterMetricFamily("gyeoru_items_failed", "Items whose request failed.", total["failed"] or 0)
     yield CounterMetricFamily("gyeoru_completion_tokens", "Tokens that models wrote.", total["tokens"] or 0)
-    running = EvaluationRun.objects.filter(status="running").aggregate(done=Sum("progress_done"))
-    yield GaugeMetricFamily("gyeoru_running_items_done", "Items answered by running attempts.", running["done"] or 0)
+
+
+def _money_and_votes() -> Iterable[Metric]:
+    """Budgets of the site (those of single runs would be too many), counted votes, exclusions in force, open alarms."""
+    spent = GaugeMetricFamily("gyeoru_budget_spent_usd", "Dollars spent and reserved.", labels=["budget"])
+    cap = GaugeMetricFamily("gyeoru_budget_cap_usd", "The cap of the budget in dollars.", labels=["budget"])
+    for budget in Budget.objects.exclude(name__startswith="run:"):
+        spent.add_metric([budget.name], float(budget.spent_usd + budget.reserved_usd))
+        cap.add_metric([budget.name], float(budget.cap_usd))
+    yield spent
+    yield cap
+    kinds = F("left_wins") + F("right_wins") + F("ties") + F("both_bad")
+    out = (
+        Exclusion.objects.filter(lifted_at=None)
+        .order_by()
+        .values(one=Value(1))
+        .annotate(n=Count("vote", distinct=True))
+    )
+    votes = PairTally.objects.filter(category="overall").aggregate(n=Sum(kinds), out=Max(Subquery(out.values("n"))))
+    # Gauges: a vote that is excluded later counts no more.
+    yield GaugeMetricFamily("gyeoru_votes", "Votes that count.", votes["n"] or 0)
+    yield GaugeMetricFamily("gyeoru_votes_excluded", "Votes that do not count, for a rule in force.", votes["out"] or 0)
+    alarms = GaugeMetricFamily("gyeoru_alarms_open", "Open alarms by kind.", labels=["kind"])
+    found = Alarm.objects.filter(cleared_at=None).order_by().values_list("kind").annotate(n=Count("pk"))
+    for kind, n in found:
+        alarms.add_metric([kind], n)
+    yield alarms
 
 
 @endpoint(
