@@ -4,7 +4,6 @@ ends.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from runners.adapters.process import die_with_parent
 from runners.child.errors import Cancelled, ChildError, disk_full, is_disk_full
 from runners.child.events import EventWriter, claim_stdout
 from runners.child.storing import flush_all
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 0.8
 STOPPED = 143
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """SIGTERM to this process when the thread that started it ends (Linux); elsewhere the supervisor must do
-    it.
-    """
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def stop_on_sigterm() -> None:
@@ -72,7 +60,7 @@ def main(load_task: Load | None = None) -> int:
     logging.getLogger("lm_eval.api.task").setLevel(logging.ERROR)
     emit = claim_stdout()
     try:
-        die_with_parent()
+        die_with_parent(signal.SIGTERM)
         stop_on_sigterm()
         return serve(emit, load_task)
     except Cancelled:
