@@ -57,7 +57,8 @@ KO_MT = Protocol(
 KNOWN = {**PROTOCOLS, KO_MT.slug: KO_MT}
 OF_FORMAT: dict[Format, str] = {"fastchat": "mt-bench", "logickor": "logickor", "arena-hard": "arena-hard"}
 # The order of tabs: ours first, then as the sets are known in Korea.
-ORDER = {slug: 50 + place for place, slug in enumerate([KO_MT.slug, "logickor", "komt-bench", "korean-mt-bench"])}
+# The site's own conversation set stands beside its own zero-shot set; both have results from the first minute.
+ORDER = {KO_MT.slug: 15, "logickor": 51, "komt-bench": 52, "korean-mt-bench": 53}
 
 
 def protocol_of(question_set: QuestionSet) -> Protocol:

@@ -17,7 +17,7 @@ from leaderboard.context import public
 from leaderboard.multi_turn_choice import Choice as JudgedChoice
 from leaderboard.published import Page, publisher
 from leaderboard.views import multi_turn
-from runners.models import EvaluationRun, Suite
+from runners.models import EvaluationRun, LanguageModel, Suite
 
 LIVE_SECONDS = 1.0
 _live: dict[tuple[str, str], tuple[float, str, int]] = {}
@@ -74,6 +74,8 @@ def _body(board: boards.Board, choice: Choice, language: str, path: str) -> byte
             "suites": boards.published_suites(),
             "n_models": len(part.rows),
             "n_ranked": sum(row.rank_low is not None for row in part.rows),
+            "only_reference": bool(part.rows)
+            and all(row.model.kind == LanguageModel.Kind.REFERENCE for row in part.rows),
             "table": board_html.table(board, choice, language),
             "shown": len(choice.rows(board)),
             "presets": [(key, label, choice.query(preset=key)) for key, label in PRESETS.items()],
