@@ -217,6 +217,9 @@ def synchronise() -> Changes:
                 published.append(definition.slug)
             elif suite.definition_sha != definition.sha:
                 drifted.append(definition.slug)
+            for task in definition.tasks:
+                # A size that became known after the suite was published, where no run has told it yet.
+                Task.objects.filter(name=task.name, config_sha=task.config_sha, n_docs=None).update(n_docs=task.size)
     for shipped in SHIPPED:
         changes = shipped()
         published += changes.published
@@ -290,7 +293,7 @@ def _task(suite: SuiteDefinition, definition: TaskDefinition) -> Task:
             "metric": definition.metric,
             "higher_is_better": definition.higher_is_better,
             "chance_level": definition.chance,
-            "n_docs": definition.n_docs,
+            "n_docs": definition.size,
         },
     )
     return task

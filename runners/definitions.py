@@ -38,7 +38,8 @@ class TaskDefinition:
 
     `items` names the set of items: tasks with the same `items` ask the same questions, with the same `item_id`s, in
     another mode. `chance` is the value that guessing among the options gives (0..1); None where it is not known.
-    `n_docs` is the size of the public test set. `dataset` is the release's folder below GYEORU_DATASETS, `hub_id` its
+    `n_docs` is the size of the public test set; `size` is the same where it was published elsewhere and entered after
+    the suite, and is no part of the suite's hash: what is asked does not follow from it. `dataset` is the release's folder below GYEORU_DATASETS, `hub_id` its
     repository on the Hub; `revision` None means: pinned by the first run that resolves it.
     """
 
@@ -61,6 +62,7 @@ class TaskDefinition:
     hub_id: str | None
     revision: str | None
     config_sha: str
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ _SUITE_KEYS = {
     "private",
     "items",
 }
-_ITEM_KEYS = {"name", "title", "group", "category", "chance", "n_docs", "dataset", "hub", "modes", "shots"}
+_ITEM_KEYS = {"name", "title", "group", "category", "chance", "n_docs", "size", "dataset", "hub", "modes", "shots"}
 _REQUIRED = _SUITE_KEYS - {"dataset", "hub", "revision", "shots", "private"}
 _NAMES: Mapping[Mode, str] = {"generate": "{}_gen", "likelihood": "{}"}
 
@@ -144,8 +146,15 @@ def load_suite(path: Path) -> SuiteDefinition:
         tasks=tasks,
         sha="",
     )
-    canonical = json.dumps(dataclasses.asdict(suite), sort_keys=True, ensure_ascii=False)
-    return dataclasses.replace(suite, sha=hashlib.sha256(canonical.encode()).hexdigest())
+    return dataclasses.replace(suite, sha=_sha(suite))
+
+
+def _sha(suite: SuiteDefinition) -> str:
+    """sha256 over everything but the sizes that were entered later."""
+    content = dataclasses.asdict(suite)
+    for task in content["tasks"]:
+        del task["size"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def hub_id_of(dataset: str) -> str:
@@ -208,6 +217,7 @@ def _task(raw: dict[str, Any], item: dict[str, Any], mode: Mode, order: int, pat
         hub_id=hub,
         revision=raw.get("revision"),
         config_sha=config_sha(name),
+        size=n_docs if n_docs is not None else item.get("size"),
     )
 
 

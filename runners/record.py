@@ -90,7 +90,7 @@ def store_result(run: EvaluationRun, task: Task, report: TaskReport, samples: Pa
         run=run, result=result, kind="samples", path=stored.name, sha256=stored.sha256, size=stored.size
     )
     Sample.objects.bulk_create((_row(result, *item) for item in read_samples(samples)), batch_size=500)
-    if task.n_docs is None:
+    if task.n_docs is None and not run.settings.get("limit"):
         Task.objects.filter(pk=task.pk, n_docs=None).update(n_docs=report.n_docs)
     runs.touch("boards")
     return result

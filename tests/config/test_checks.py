@@ -12,7 +12,7 @@ import pytest
 from config import checks
 from runners import catalog
 from runners.adapters import queue
-from runners.models import Suite
+from runners.models import Suite, Task
 from tests.lanes import ROOT
 
 
@@ -70,6 +70,16 @@ def test_a_published_suite_that_changed_is_refused():
     (error,) = checks.suites_are_as_published(None)
     assert (error.id, "ko-basic v1" in error.msg) == ("gyeoru.E004", True)
     assert catalog.synchronise().drifted == ["ko-basic"]
+
+
+@pytest.mark.django_db
+def test_a_size_that_became_known_is_filled_in_and_one_that_a_run_told_stays():
+    catalog.synchronise()
+    Task.objects.filter(name="click_law").update(n_docs=None)
+    Task.objects.filter(name="click_law_gen").update(n_docs=218)
+    assert catalog.synchronise() == catalog.Changes([], [])
+    sizes = dict(Task.objects.filter(name__startswith="click_law").values_list("name", "n_docs"))
+    assert sizes == {"click_law": 219, "click_law_gen": 218}
 
 
 @pytest.mark.workers

@@ -46,6 +46,7 @@ def test_a_task_that_stands_in_two_suites_is_the_same_task() -> None:
                 task.metric,
                 task.chance,
                 task.n_docs,
+                task.size,
                 task.dataset,
                 task.hub_id,
             )
@@ -103,6 +104,27 @@ def test_an_unchanged_suite_keeps_its_hash_and_a_changed_text_changes_it(tmp_pat
     shipped = next(suite for suite in load_suites() if suite.slug == "kobest")
     assert load_suite(changed(tmp_path, "kobest")).sha == shipped.sha
     assert load_suite(changed(tmp_path, "kobest", licence="other")).sha != shipped.sha
+
+
+def test_a_size_that_became_known_later_leaves_the_hash_as_it_was(tmp_path: Path) -> None:
+    items = yaml.safe_load((SUITES / "click.yaml").read_text(encoding="utf-8"))["items"]
+    unknown = [{key: value for key, value in item.items() if key != "size"} for item in items]
+    shipped = next(suite for suite in load_suites() if suite.slug == "click")
+    before = load_suite(changed(tmp_path, "click", items=unknown))
+    assert before.sha == shipped.sha
+    assert {task.size for task in before.tasks} == {None}
+
+
+@pytest.mark.parametrize(("slug", "total"), [("click", 1995), ("kmmlu", 35_030), ("kmmlu-hard", 4104)])
+def test_the_sizes_of_a_suite_add_up_to_what_its_authors_published(slug: str, total: int) -> None:
+    suite = next(suite for suite in load_suites() if suite.slug == slug)
+    for mode in ("generate", "likelihood"):
+        assert sum(task.size or 0 for task in suite.tasks if task.mode == mode) == total
+
+
+def test_only_private_sets_are_of_unknown_size() -> None:
+    unknown = {task.dataset for suite in load_suites() for task in suite.tasks if task.size is None}
+    assert unknown == {"ko-h5"}
 
 
 def test_the_hash_follows_prompt_rows_scoring_and_extractor() -> None:
