@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-Backend = Literal["reference", "api", "hf", "vllm"]
+Backend = Literal["reference", "api", "hf", "vllm", "stored"]
 Mode = Literal["generate", "likelihood"]
 SampleStatus = Literal["scored", "no_answer", "error"]
 
@@ -35,7 +35,8 @@ class _Wire:
 
 @dataclass(frozen=True)
 class ModelSpec(_Wire):
-    """What is measured. `path` is a downloaded folder at the pinned sha (hf, vllm); `base_url` is for api only.
+    """What is measured. `path` is a downloaded folder at the pinned sha (hf, vllm) or the folder with the samples of an
+    earlier run (stored); `base_url` is for api only.
 
     `key_env` is the NAME of the environment variable that holds the API key. `args` are extra backend arguments,
     always a dict: lm-eval's string form lets a revision smuggle in arguments.

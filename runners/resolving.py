@@ -22,6 +22,8 @@ TASKS = ROOT / "tasks"
 FUNCTION = "!function "
 # What reads files and carries results is no part of a task: the items are pinned by the dataset's fingerprint.
 MACHINERY = ("runners.child.datasets.", "runners.child.tables.", "runners.reports.")
+# What is done with an answer once it is there; everything else of a task decides the answer itself.
+SCORING = ("filter_list", "process_results", "metric_list", "metadata")
 
 
 class DefinitionError(Exception):
@@ -83,7 +85,19 @@ def resolved(name: str) -> dict[str, Any]:
 @lru_cache(maxsize=512)
 def config_sha(name: str) -> str:
     """sha256 (64 hex) over a task's resolved configuration, its functions' text and, if bundled, its data file."""
-    config = resolved(name)
+    return _sha(resolved(name))
+
+
+@lru_cache(maxsize=512)
+def asked_sha(name: str) -> str:
+    """sha256 (64 hex) over what decides a task's answers: items, prompt, generation settings; not how they are scored.
+
+    Two versions of a task with the same one ask the same, so that answers of the one can be scored as the other does.
+    """
+    return _sha({key: value for key, value in resolved(name).items() if key not in SCORING})
+
+
+def _sha(config: dict[str, Any]) -> str:
     release, subset = config["dataset_kwargs"]["release"], config["dataset_kwargs"]["subset"]
     functions = {value for value in _strings(config) if value.startswith(FUNCTION)}
     names = {value.removeprefix(FUNCTION) for value in functions}

@@ -25,6 +25,8 @@ from runners.models import EvaluationRun, Generation, ModelRevision, Suite
 log = logging.getLogger(__name__)
 # The states in which an attempt may hold a run by its token: being answered, being judged.
 HOLDING = ("running", "judging")
+# The lane of runs that score stored answers anew: they need neither a GPU nor the model.
+EXTRACTION = "eval"
 
 
 class AlreadyActive(Exception):
@@ -78,7 +80,7 @@ def request(
             run = EvaluationRun.objects.create(
                 revision=revision,
                 suite=suite,
-                lane=revision.lane,
+                lane=EXTRACTION if "answers_of" in run_settings else revision.lane,
                 fingerprint=mark,
                 settings=run_settings,
                 requested_by=requested_by,

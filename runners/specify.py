@@ -36,8 +36,11 @@ def can_run(revision: ModelRevision, task: Task) -> bool:
     return revision.endpoint is not None and revision.endpoint.supports_likelihood
 
 
-def run_spec(run: EvaluationRun, attempt: int) -> RunSpec:
-    """Everything the child needs for this attempt. Raises CannotRun or, for an unreachable Hub, CannotRun too."""
+def run_spec(run: EvaluationRun, attempt: int, model: ModelSpec | None = None) -> RunSpec:
+    """Everything the child needs for this attempt; `model` answers in the place of the run's revision where given.
+
+    Raises CannotRun or, for an unreachable Hub, CannotRun too.
+    """
     counts = run.suite.tasks.aggregate(all=Count("pk"), done=Count("pk", filter=Q(results__run=run)))
     tasks = open_tasks(run)
     if not tasks and not counts["done"]:
@@ -51,7 +54,7 @@ def run_spec(run: EvaluationRun, attempt: int) -> RunSpec:
         run_id=run.pk,
         attempt=attempt,
         workdir=run.workdir,
-        model=model_spec(run.revision),
+        model=model or model_spec(run.revision),
         tasks=[task_spec(task, options.get("limit"), options.get("shots")) for task in tasks],
         seed=options.get("seed", 1234),
         batch_size=options.get("batch_size"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import OperationalError
 
-from runners import fetching, record, runs, specify
+from runners import extraction, fetching, record, runs, specify
 from runners.adapters.harness import Child
 from runners.logs import for_the_public
 from runners.models import EvaluationRun, Task, Worker
@@ -146,8 +146,11 @@ class Session:
         if executor := EXECUTORS.get(run.suite.kind):
             executor(attempt, pulse)
             return
-        fetching.fetch(run.revision, pulse)
-        spec = specify.run_spec(run, claim.attempt)
+        if run.answers_of:
+            spec = extraction.run_spec(run, claim.attempt)
+        else:
+            fetching.fetch(run.revision, pulse)
+            spec = specify.run_spec(run, claim.attempt)
         attempt = Attempt(claim, run, {task.name: task for task in specify.open_tasks(run)})
         if spec.tasks:
             self._ask(spec)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runners.child.errors import ChildError
-from runners.reports import Mode, RunSpec
+from runners.reports import Mode, RunSpec, SampleReport
 
 
 def _nothing() -> None:
     return None
+
+
+def _as_it_is(task: str, sample: SampleReport) -> SampleReport:
+    return sample
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Loaded:
     `models[mode]` is the lm-eval LM that answers tasks of that mode; a mode that is absent cannot be run.
     `templated[mode]`: whether its prompts go through a chat template. `chunk`: requests per inner call for
     engines that hand answers back only at the end. `identity` joins the answers' namespace, `environment` the
-    run's record.
+    run's record. `recorded(task, sample)` is a sample as it is written down.
     """
 
     models: dict[Mode, Any]
@@ -29,6 +33,7 @@ class Loaded:
     identity: dict[str, Any]
     environment: dict[str, Any]
     chunk: int | None = None
+    recorded: Callable[[str, SampleReport], SampleReport] = _as_it_is
     close: Callable[[], None] = field(default=_nothing)
 
 
@@ -68,5 +73,9 @@ def load(spec: RunSpec) -> Loaded:
             from runners.child.vllm import load as load_vllm
 
             return load_vllm(spec)
+        case "stored":
+            from runners.child.stored import load as load_stored
+
+            return load_stored(spec)
         case other:
             raise ChildError("bad_spec", f"There is no backend called {other!r}.", permanent=True)

@@ -24,6 +24,8 @@ ErrorKind = Literal[
     "auth",
     "model_not_found",
     "rate_limited",
+    "no_answers",
+    "other_question",
     "disk_full",
     "internal",
 ]

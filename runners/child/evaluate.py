@@ -119,7 +119,7 @@ class Child:
         with fastpath.rare_collections():
             result = harness(spec, task, model, templated=loaded.templated[task.spec.mode])
         rows = samples.first_filter(result["samples"][name])
-        reports = list(_samples(task, rows, model))
+        reports = [loaded.recorded(name, sample) for sample in _samples(task, rows, model)]
         metrics = samples.metrics_of(result["results"][name], task.more(rows))
         report = _report(task, metrics, reports, time.monotonic() - started)
         _publish(Path(spec.workdir), report, reports)

@@ -36,6 +36,8 @@ class Task(models.Model):
     benchmark = models.ForeignKey(Benchmark, models.PROTECT, related_name="tasks")
     name = models.CharField(max_length=120)
     config_sha = models.CharField(max_length=64)
+    # What decides the answers (runners.resolving.asked_sha); empty where it was not written down in time.
+    asked_sha = models.CharField(max_length=64, blank=True)
     mode = models.CharField(max_length=12, choices=Mode.choices)
     title_ko = models.CharField(max_length=200)
     title_en = models.CharField(max_length=200)

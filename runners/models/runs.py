@@ -118,6 +118,12 @@ class EvaluationRun(models.Model):
         return self.status in ACTIVE
 
     @property
+    def answers_of(self) -> int | None:
+        """The run whose stored answers this one scores anew; None for a run that asks its model."""
+        found = self.settings.get("answers_of")
+        return int(found) if found else None
+
+    @property
     def workdir(self) -> str:
         """Where this run's answers and reports lie on the machine that runs it; kept across attempts."""
         return str(settings.HOME / "runs" / str(self.pk))
@@ -137,6 +143,7 @@ class Worker(models.Model):
     host = models.CharField(max_length=200)
     pid = models.PositiveIntegerField()
     gpu = models.CharField(max_length=200, blank=True)
+    gpus = models.JSONField(null=True, blank=True, help_text="as of the last heartbeat, see adapters.gpu; NULL: none")
     version = models.CharField(max_length=60, blank=True)
     current_run = models.ForeignKey(EvaluationRun, models.SET_NULL, null=True, blank=True, related_name="+")
     note = models.CharField(max_length=300, blank=True, help_text="what it last had to say, such as a lost Redis")
