@@ -32,6 +32,15 @@ def sqlite_is_safe(app_configs: Any, **options: Any) -> list[CheckMessage]:
     return [Error("SQLite is set up so that writes get lost.", hint=hint, id="gyeoru.E002")]
 
 
+@register(Tags.security)
+def second_factor_is_known(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """gyeoru.E005: a misspelt policy must not leave the console more open than was meant."""
+    if settings.CONSOLE_SECOND_FACTOR in ("off", "optional", "required"):
+        return []
+    hint = "Set it to off, optional or required."
+    return [Error("GYEORU_CONSOLE_SECOND_FACTOR is none of its values.", hint=hint, id="gyeoru.E005")]
+
+
 @register(Tags.caches, deploy=True)
 def redis_keeps_hints(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """gyeoru.E003: a Redis that evicts keys throws waiting jobs away without a word."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Container
+from functools import partial, wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
+
+from leaderboard.console import second_factor
 
 View = Callable[..., HttpResponse]
 RUNS, MODELS, WORKERS = "leaderboard.operate_runs", "leaderboard.hide_models", "leaderboard.drain_workers"
@@ -24,6 +29,7 @@ NEEDED = {
     "judge": RUNS,
     "repeat": RUNS,
     "parity": RUNS,
+    "reextract": RUNS,
     "hide": MODELS,
     "show": MODELS,
     "drain": WORKERS,
@@ -31,8 +37,11 @@ NEEDED = {
 }
 
 
-def staff(view: View) -> View:
-    """Strangers are led to the login, everybody else who is not staff is refused with 403. Nothing is cached."""
+def staff(view: View, before: Container[str] = ()) -> View:
+    """Strangers are led to the login, everybody else who is not staff is refused with 403. Nothing is cached.
+
+    Staff whose second factor is wanting is led to it first, unless what is wanting is in `before`.
+    """
 
     @never_cache
     @wraps(view)
@@ -41,9 +50,22 @@ def staff(view: View) -> View:
             return redirect_to_login(request.get_full_path())
         if not (request.user.is_active and request.user.is_staff):
             raise PermissionDenied("the console is for staff")
-        return view(request, *args, **options)
+        lacks = second_factor.lacks(request)
+        return to_second_factor(request, lacks) if lacks and lacks not in before else view(request, *args, **options)
 
     return guarded
+
+
+# Pages on which the second factor is set up, and on which its code is given.
+enrolling, verifying = partial(staff, before=("enrolment",)), partial(staff, before=("enrolment", "code"))
+
+
+def to_second_factor(request: HttpRequest, lacks: str) -> HttpResponse:
+    """Leads to the page where one sets the second factor up or gives its code, and from there back to this one."""
+    page = f"/{get_language()}/console/second-factor/{'verify/' if lacks == 'code' else ''}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": page})
+    return redirect(f"{page}?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else page)
 
 
 def check(user: AbstractBaseUser | AnonymousUser, action: str) -> None:

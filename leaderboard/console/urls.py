@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leaderboard.console import posts, views
+from leaderboard.console import factor_views, posts, views
 
 urlpatterns = [
     path("", views.runs, name="console"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("suites/<int:pk>/", views.suite, name="console_suite"),
     path("audit/", views.audit, name="console_audit"),
     path("runs/<int:pk>/log/", views.log, name="console_log"),
+    path("second-factor/", factor_views.factor, name="console_second_factor"),
+    path("second-factor/verify/", factor_views.verify, name="console_verify"),
     path("act/", posts.act, name="console_act"),
     path("workers/<int:pk>/", posts.worker, name="console_worker"),
     path("views/", posts.save_view, name="console_save_view"),

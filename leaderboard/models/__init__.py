@@ -2,6 +2,7 @@
 
 from leaderboard.models.console import AuditEntry, SavedView
 from leaderboard.models.ratings import AgreementSnapshot, Rating, RatingSnapshot
+from leaderboard.models.second_factor import RecoveryCode
 from leaderboard.models.submissions import Submission, receipt_code
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "AuditEntry",
     "Rating",
     "RatingSnapshot",
+    "RecoveryCode",
     "SavedView",
     "Submission",
     "receipt_code",

@@ -103,6 +103,9 @@ def _expected(role: str, address: str, method: str) -> set[int]:
             return {302}
         if role == "user":
             return {403}
+        if "/second-factor/" in address:
+            # Nobody here has a device: the page of its code leads on.
+            return {302} if "/verify/" in address else {200} if method == "GET" else {422}
         posted = any(part in address for part in POSTED)
         if method == "GET":
             return {405} if posted else {200}
@@ -141,6 +144,28 @@ def test_each_address_answers_each_role_as_it_should(role: str, method: str, row
     assert wrong == []
     assert seen == len(_patterns())
     assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_site_that_requires_a_second_factor_opens_nothing_of_the_console_without(
+    method: str, rows: dict[str, Any], settings: Any
+) -> None:
+    settings.CONSOLE_SECOND_FACTOR = "required"
+    client, wrong = _client("superuser"), []
+    for route in _patterns():
+        address = _address(route, rows)
+        if address in OPEN_ADMIN or not ("/console/" in address or address.startswith("/admin/")):
+            continue
+        answer = client.get(address) if method == "GET" else client.post(address, {"reason": "x"})
+        if "/second-factor/" in address and "/verify/" not in address:
+            right = answer.status_code == (200 if method == "GET" else 422)
+        elif "/verify/" in address:
+            right = answer.status_code == 302 and answer["Location"].endswith("/console/")
+        else:
+            right = answer.status_code == 302 and "/console/second-factor/" in answer["Location"]
+        if not right:
+            wrong.append(f"{method} {address}: {answer.status_code} {answer.headers.get('Location', '')}")
+    assert wrong == []
 
 
 def test_public_pages_say_the_same_to_every_role(rows: dict[str, Any]) -> None:
