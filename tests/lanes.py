@@ -1,5 +1,7 @@
 """`python -m tests.lanes [lane …]`: the lanes of `make test`, each with what it needs started here and stopped after.
 
+What later lanes need is installed while earlier ones run.
+
 A lane whose needs can't be met is skipped with the reason printed; with CI set, that is a failure.
 """
 
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +30,13 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest run: its arguments, and a context that yields the environment and interpreter it needs."""
+    """One pytest run: its arguments, what it must find installed (raises Missing), and a context that yields the
+    environment and interpreter it needs."""
 
     name: str
     what: str
     arguments: list[str]
+    installed: Callable[[], object]
     needs: Callable[[], contextlib.AbstractContextManager[tuple[dict[str, str], str]]]
 
 
@@ -55,11 +60,6 @@ def nothing() -> Iterator[tuple[dict[str, str], str]]:
 def postgres() -> Iterator[tuple[dict[str, str], str]]:
     """A PostgreSQL cluster of its own in a temporary folder, on a free port of the loopback."""
     programs = _postgres_programs()
-    if programs is None:
-        install("postgresql")
-        programs = _postgres_programs()
-    if programs is None:
-        raise Missing("PostgreSQL's initdb was not found after its installation")
     unprivileged = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="gyeoru-pg-") as folder:
         data, port = Path(folder) / "data", free_port()
@@ -79,52 +79,62 @@ def postgres() -> Iterator[tuple[dict[str, str], str]]:
             subprocess.run([*control, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL, cwd=folder)
 
 
-def _postgres_programs() -> Path | None:
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = shutil.which("initdb")
-    return versions[-1].parent if versions else Path(found).parent if found else None
+def _postgres_programs() -> Path:
+    """The folder of PostgreSQL's own programs, installed where it was missing. Raises Missing."""
+    for _ in range(2):
+        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if found := versions[-1] if versions else shutil.which("initdb"):
+            return Path(found).parent
+        install("postgresql")
+    raise Missing("PostgreSQL's initdb was not found after its installation")
 
 
-@contextlib.contextmanager
-def redis() -> Iterator[tuple[dict[str, str], str]]:
-    """A redis-server binary: each test starts its own."""
+def redis_program() -> None:
     from config import redis_server
 
     try:
         redis_server.binary()
     except redis_server.NoRedis:
         install("redis-server")
-    yield {}, sys.executable
+
+
+def _chromium_program() -> None:
+    """Debian's Chromium and a font with Hangul."""
+    redis_program()
+    if not shutil.which("chromium"):
+        install("chromium", "fonts-noto-cjk")
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[tuple[dict[str, str], str]]:
-    """Debian's Chromium and a font with Hangul."""
-    if not shutil.which("chromium"):
-        install("chromium", "fonts-noto-cjk")
-    with redis() as needs:
-        yield {**needs[0], "DJANGO_ALLOW_ASYNC_UNSAFE": "true"}, sys.executable
+    yield {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}, sys.executable
+
+
+TORCH = ROOT / ".venv-hf"
+
+
+def _torch_environment() -> None:
+    """An environment of its own on top of .venv, so that everything else is seen to run without torch."""
+    if (TORCH / ".ready").exists():
+        return
+    shutil.rmtree(TORCH, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", str(TORCH)], check=True)
+    site = next((TORCH / "lib").glob("python*/site-packages"))
+    (site / "base.pth").write_text(next(path for path in sys.path if path.endswith("site-packages")) + "\n")
+    command = [str(TORCH / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "torch==2.13.0", "transformers>=5,<6", "accelerate>=1.15", "jinja2>=3.1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise Missing(f"torch could not be installed: {done.stderr.strip()[-300:]}")
+    (TORCH / ".ready").touch()
 
 
 @contextlib.contextmanager
 def torch() -> Iterator[tuple[dict[str, str], str]]:
-    """An environment of its own on top of .venv, so that everything else is seen to run without torch."""
-    folder = ROOT / ".venv-hf"
-    python = folder / "bin" / "python"
-    if not (folder / ".ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        site = next((folder / "lib").glob("python*/site-packages"))
-        (site / "base.pth").write_text(next(path for path in sys.path if path.endswith("site-packages")) + "\n")
-        command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        done = subprocess.run(
-            [*command, "torch==2.13.0", "transformers>=5,<6", "accelerate>=1.15", "jinja2>=3.1"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise Missing(f"torch could not be installed: {done.stderr.strip()[-300:]}")
-        (folder / ".ready").touch()
-    yield {"GYEORU_HF_PYTHON": str(python)}, str(python)
+    python = str(TORCH / "bin" / "python")
+    yield {"GYEORU_HF_PYTHON": python}, python
 
 
 def free_port() -> int:
@@ -138,19 +148,20 @@ LANES = {
     lane.name: lane
     for lane in (
         Lane("sqlite", "everything fast, on SQLite",
-             ["-n", "2", "-m", "not workers and not browser and not torch"], nothing),
-        Lane("postgres", "concurrency and SQL, on PostgreSQL", ["-m", "postgres"], postgres),
-        Lane("workers", "a real Redis, real queue workers, kill -9", ["-m", "workers"], redis),
-        Lane("browser", "headless Chromium", ["-m", "browser"], chromium),
-        Lane("torch", "transformers models built on the spot", ["-m", "torch"], torch),
+             ["-n", "2", "-m", "not workers and not browser and not torch"], lambda: None, nothing),
+        Lane("postgres", "concurrency and SQL, on PostgreSQL", ["-m", "postgres"], _postgres_programs, postgres),
+        Lane("workers", "a real Redis, real queue workers, kill -9", ["-m", "workers"], redis_program, nothing),
+        Lane("browser", "headless Chromium", ["-m", "browser"], _chromium_program, chromium),
+        Lane("torch", "transformers models built on the spot", ["-m", "torch"], _torch_environment, torch),
     )
 }  # fmt: skip
 
 
-def run(lane: Lane) -> str:
-    """Runs a lane; "passed", "failed" or "skipped: reason"."""
+def run(lane: Lane, installed: Future[object]) -> str:
+    """Runs a lane once what it needs is installed; "passed", "failed" or "skipped: reason"."""
     print(f"\n── {lane.name}: {lane.what}", flush=True)
     try:
+        installed.result()
         with lane.needs() as (environment, python), tempfile.TemporaryDirectory(prefix="gyeoru-test-") as home:
             command = [python, "-m", "pytest", *lane.arguments, "--durations=5"]
             done = subprocess.run(
@@ -168,10 +179,14 @@ def main(names: list[str]) -> int:
         print(f"There is no lane {', '.join(unknown)}; there are {', '.join(LANES)}.")
         return 2
     outcomes = {}
-    for name in names or list(LANES):
-        started = time.monotonic()
-        outcome = run(LANES[name])
-        outcomes[name] = (outcome, time.monotonic() - started)
+    lanes = [LANES[name] for name in names or LANES]
+    # One at a time: apt takes no second caller.
+    with ThreadPoolExecutor(1) as installer:
+        installing = [installer.submit(lane.installed) for lane in lanes]
+        for lane, installed in zip(lanes, installing, strict=True):
+            started = time.monotonic()
+            outcome = run(lane, installed)
+            outcomes[lane.name] = (outcome, time.monotonic() - started)
     print("\nlane       seconds  outcome")
     for name, (outcome, seconds) in outcomes.items():
         print(f"{name:10} {seconds:7.0f}  {outcome}")

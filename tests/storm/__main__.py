@@ -5,7 +5,6 @@ STORM_SECONDS (60) is how long each rages, STORM_SEED (1) what chooses the fault
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.lanes import ROOT, Missing, postgres, redis
+from tests.lanes import ROOT, Missing, nothing, postgres, redis_program
 from tests.storm.faults import A_MINUTE, as_table
 
 STORMS = ("sqlite", "postgres", "control")
@@ -90,7 +89,8 @@ def main(names: list[str]) -> int:
     failed = []
     for name in names or STORMS:
         try:
-            with redis(), postgres() if name == "postgres" else contextlib.nullcontext(({}, "")) as (needs, _):
+            redis_program()
+            with (postgres if name == "postgres" else nothing)() as (needs, _):
                 outcome = storm(name, seconds, seed, **needs)
         except Missing as missing:
             print(f"── {name}: skipped, {missing}", flush=True)
