@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from typing import Final
+
+from django.utils import timezone
 
 from arena.models import Battle, PairTally
 from arena.roster import SOURCE
@@ -15,16 +19,24 @@ from arena.streams import price_of
 from arena.tallies import OVERALL
 from runners.models import Conversation, Message, ModelRevision, Price
 
+FRESH: Final = timedelta(minutes=1)
+"""Judges are asked within seconds of a vote; after this long without one nobody will be."""
+
 
 @dataclass(frozen=True)
 class JudgeView:
-    """What one judge says of the pair: the side ("a", "b", "tie", or empty where it gives none), scores, its words."""
+    """What one judge says of the pair: the side ("a", "b", "tie", or empty where it gives none), scores, its words.
+
+    is_waiting: it was asked and has not answered yet; obstacle: what stands in its way, in words.
+    """
 
     judge: str
     winner: str
     left_score: float | None = None
     right_score: float | None = None
     reason: str = ""
+    is_waiting: bool = False
+    obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,16 @@ class Reveal:
     sides: list[Facts]
     others: Others
     judges: list[JudgeView]
+    is_fresh: bool = False
+
+    @property
+    def has_verdict(self) -> bool:
+        return any(view.winner for view in self.judges)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether to look again soon: a judge has not answered, or the vote is too new for any to have been asked."""
+        return any(view.is_waiting for view in self.judges) or (self.is_fresh and not self.judges)
 
 
 JUDGES: list[Callable[[Battle], list[JudgeView]]] = []
@@ -69,7 +91,9 @@ def reveal(battle: Battle) -> Reveal:
     """What may be told once the vote is stored, or where the visitor chose the models."""
     sides = [("A", battle.left), ("B", battle.right)]
     facts = [_facts(letter, side) for letter, side in sides if side is not None]
-    return Reveal(facts, others(battle), [view for judges in JUDGES for view in judges(battle)])
+    vote = getattr(battle, "vote", None)
+    is_fresh = vote is not None and timezone.now() - vote.cast_at < FRESH
+    return Reveal(facts, others(battle), [view for judges in JUDGES for view in judges(battle)], is_fresh)
 
 
 def _facts(letter: str, side: Conversation) -> Facts:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from judging.models import Budget, Judge
+from judging.models import Budget, Judge, Seat
 
 TERMS = ("is_active", "repeats", "cap_usd", "question_sets", "family", "name")
 
@@ -35,6 +35,22 @@ class BudgetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "cap_usd", "spent_usd", "reserved_usd", "is_stopped")
     list_editable = ("cap_usd", "is_stopped")
     readonly_fields = ("spent_usd", "reserved_usd")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Seat)
+class SeatAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What stands in the way of a judge at battles."""
+
+    list_display = ("judge", "up_to_vote", "hinted_at", "not_before", "error_kind", "error_text")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -17,6 +17,9 @@ from judging.models import Budget
 GLOBAL = "global"
 # Dollars for all judging of this site together, until staff sets another cap.
 GLOBAL_CAP = Decimal(os.environ.get("GYEORU_JUDGING_CAP_USD", "100"))
+ARENA = "arena"
+# Dollars of it for battles that people voted on.
+ARENA_CAP = Decimal(os.environ.get("GYEORU_ARENA_JUDGING_CAP_USD", "10"))
 
 
 class NoMoney(Exception):
@@ -44,6 +47,13 @@ def open_budgets(run_id: int, judge_slug: str, cap: Decimal | None) -> list[str]
     # A raised cap of the judge lets the run go on; a lowered one stops it.
     Budget.objects.filter(name=name).update(cap_usd=cap)
     return [GLOBAL, name]
+
+
+def arena_budgets() -> list[str]:
+    """The budgets that calls about battles come from, made where they are missing."""
+    Budget.objects.get_or_create(name=ARENA, defaults={"cap_usd": ARENA_CAP})
+    Budget.objects.get_or_create(name=GLOBAL, defaults={"cap_usd": GLOBAL_CAP})
+    return [ARENA, GLOBAL]
 
 
 def reserve(names: Sequence[str], amount: Decimal) -> None:

@@ -1,4 +1,4 @@
-"""The reconciler's errand for this floor: tell the judge lane which runs wait for their judges."""
+"""The reconciler's errand for this floor: tell the judge lane which runs and battles wait for their judges."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from judging import seats
 from runners import judging_phase, runs
 from runners.adapters import queue
 
 JOB = "judging.jobs.judge"
+BATTLES = "judging.jobs.judge_battles"
 HEAD = 16
 
 
@@ -20,3 +22,6 @@ def hint_waiting() -> None:
     for run_id in due[:HEAD]:
         queue.hint(judging_phase.LANE, run_id, job=JOB)
         runs.hinted([run_id])
+    for seat_id in seats.due():
+        queue.hint(judging_phase.LANE, seat_id, job=BATTLES)
+        seats.hinted(seat_id)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from judging import budgets, plan, prices, tally, trials
+from judging import budgets, plan, prices, seats, tally, trials
 from judging.judgments import Session
 from judging.models import Judge, QuestionSet
 from judging.question_sets import protocol_of
@@ -43,6 +43,13 @@ def judge(run_id: int) -> None:
         execute(run_id, worker=name, on_beat=report, draining=leaving.is_set)
     finally:
         Worker.objects.filter(name=name).update(current_run=None)
+
+
+def judge_battles(seat_id: int) -> None:
+    """Judges what waits for one judge in the arena, if nobody else does."""
+    leaving = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda signum, frame: leaving.set())
+    seats.sit(seat_id, leaving.is_set)
 
 
 def execute(

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from judging import budgets, plan, prices, rule
@@ -28,12 +28,12 @@ from runners import runs
 from runners.adapters import chat
 from runners.child.calling import Breaker, CallFailed
 from runners.models import Price
-from runners.supervise import Lost, Pulse
+from runners.supervise import Lost
 
 CONCURRENCY = int(os.environ.get("GYEORU_JUDGE_CONCURRENCY", "32"))
 PATIENCE = 20.0
 # Answers that come within so many seconds are stored together; the pool has calls in hand meanwhile.
-TOGETHER = 0.015
+TOGETHER = 0.025
 # Rows that one transaction claims or stores at most: more would hold other writers up.
 BATCH = 64
 # What an outcome changes. One statement for many rows: an UPDATE by the ORM costs as much as the call itself.
@@ -65,9 +65,9 @@ class Session:
     claim: runs.Claim
     judge: Judge
     protocol: Protocol
-    pulse: Pulse
+    pulse: Callable[[int, int | None, str], None]
     subjects: Sequence[plan.Subject]
-    concurrency: int = CONCURRENCY
+    concurrency: int = field(default_factory=lambda: CONCURRENCY)
     done: int = 0
     total: int = 0
     waiting: deque[Open] = field(default_factory=deque)
@@ -76,9 +76,13 @@ class Session:
     def __post_init__(self) -> None:
         served = self.judge.endpoint.served_name if self.judge.endpoint else ""
         self.price: Price | None = prices.price_of(served)
-        self.names = budgets.open_budgets(self.claim.run_id, self.judge.slug, self.judge.cap_usd)
         self.breaker = Breaker(str(self.judge))
-        self.rows = Judgment.objects.filter(run_id=self.claim.run_id, judge=self.judge)
+        self.names, self.rows = self._books()
+
+    def _books(self) -> tuple[list[str], QuerySet[Judgment]]:
+        """The budgets that pay, and the rows that are the work."""
+        names = budgets.open_budgets(self.claim.run_id, self.judge.slug, self.judge.cap_usd)
+        return names, Judgment.objects.filter(run_id=self.claim.run_id, judge=self.judge)
 
     def go(self) -> None:
         """Every open judgment, to a verdict or a named failure.
@@ -112,10 +116,7 @@ class Session:
         """What an earlier attempt left: its lost calls are booked as spent, its failed requests are open again."""
         with transaction.atomic():
             self._fence()
-            lost = self.rows.filter(reserved_usd__isnull=False)
-            amount = lost.aggregate(all=Sum("reserved_usd"))["all"] or Decimal(0)
-            budgets.settle(self.names, amount, amount)
-            lost.update(cost_usd=Coalesce("cost_usd", Decimal(0)) + F("reserved_usd"), reserved_usd=None)
+            self._book_lost()
             self.rows.filter(status="error").update(status="pending", failure="", reason="")
         by_conversation = {subject.conversation: subject for subject in self.subjects}
         self.total = self.rows.count()
@@ -124,6 +125,12 @@ class Session:
             if subject is not None:
                 self.waiting.append(Open(row, subject, row.raw if row.calls else ""))
         self.done = self.total - len(self.waiting)
+
+    def _book_lost(self) -> None:
+        lost = self.rows.filter(reserved_usd__isnull=False)
+        amount = lost.aggregate(all=Sum("reserved_usd"))["all"] or Decimal(0)
+        budgets.settle(self.names, amount, amount)
+        lost.update(cost_usd=Coalesce("cost_usd", Decimal(0)) + F("reserved_usd"), reserved_usd=None)
 
     def _asker(self) -> tuple[Callable[[Open], chat.Reply], chat.Door | None]:
         if self.judge.kind == Judge.Kind.BUILTIN:
@@ -154,7 +161,7 @@ class Session:
         batch = [self.waiting[place] for place in range(min(pool.free, BATCH, len(self.waiting)))]
         for one in batch:
             if one.call is None and self.judge.kind != Judge.Kind.BUILTIN:
-                call = plan.call_of(self.judge, self.protocol, one.subject, one.row)
+                call = self._call(one)
                 one.call = repair(call, one.reply) if one.row.calls else call
         while batch:
             try:
@@ -171,6 +178,9 @@ class Session:
                 self.out[one.row.pk] = one
                 pool.submit(one.row.pk, partial(ask, one))
             return
+
+    def _call(self, one: Open) -> Call:
+        return plan.call_of(self.judge, self.protocol, one.subject, one.row)
 
     def _claim(self, batch: Sequence[Open]) -> None:
         each = max(self._most(one) for one in batch)
@@ -257,7 +267,7 @@ class Session:
         Money of the former comes back; the latter may have been answered, so theirs is booked as spent.
         """
         with transaction.atomic():
-            if not (unsent or self.out) or not runs.beat(self.claim):
+            if not (unsent or self.out) or not self._holds():
                 return
             left = list(self.out.values())
             keys = [one.row.pk for one in [*unsent, *left]]
@@ -267,8 +277,12 @@ class Session:
 
     def _fence(self) -> None:
         """Locks this attempt's run row, or learns that another attempt holds it. Raises Lost."""
-        if not runs.beat(self.claim, done=self.done, total=self.total):
+        if not self._holds():
             raise Lost("another attempt has taken over")
+
+    def _holds(self) -> bool:
+        """Whether this attempt's token still holds; keeps its lease alive."""
+        return runs.beat(self.claim, done=self.done, total=self.total)
 
 
 def _sum(before: int | None, more: int | None) -> int | None:

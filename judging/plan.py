@@ -144,8 +144,15 @@ def plan(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> list[Su
                 rows += _orders(run, judge, protocol, subject, turn=turn, repeat=repeat)
     for canary, subject in _stand_ins(found):
         rows += _orders(run, judge, protocol, subject, turn=1, canary=canary)
-    Judgment.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    known = set(Judgment.objects.filter(run=run, judge=judge).values_list("call_key", flat=True))
+    missing = [row for row in rows if row.call_key not in known]
+    Judgment.objects.bulk_create(missing, batch_size=500, ignore_conflicts=True)
     return found
+
+
+def duel(judge: Judge, protocol: Protocol, subject: Subject) -> list[Judgment]:
+    """Both orders of every turn of a pair that no run asked for; not stored."""
+    return [row for turn in range(1, subject.turns + 1) for row in _orders(None, judge, protocol, subject, turn=turn)]
 
 
 def _stand_ins(found: Sequence[Subject]) -> Iterator[tuple[str, Subject]]:
@@ -160,7 +167,7 @@ def _stand_ins(found: Sequence[Subject]) -> Iterator[tuple[str, Subject]]:
 
 
 def _orders(
-    run: EvaluationRun,
+    run: EvaluationRun | None,
     judge: Judge,
     protocol: Protocol,
     subject: Subject,

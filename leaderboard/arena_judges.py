@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from arena.models import Battle
 from arena.reveals import JudgeView
 from judging.models import Judgment
 
+POINTS = {"a": 1.0, "b": -1.0, "tie": 0.0}
+OBSTACLES = {
+    "budget_reached": gettext_lazy("The judging budget is used up; it goes on when staff raises it."),
+    "judging_stopped": gettext_lazy("Judging is switched off for now."),
+}
+OTHER = gettext_lazy("The judge cannot be reached right now; it is asked again later.")
 LEFT_BETTER, RIGHT_BETTER = frozenset({"A>>B", "A>B"}), frozenset({"B>>A", "B>A"})
 
 
@@ -17,23 +26,54 @@ def views(battle: Battle) -> list[JudgeView]:
     if battle.right is None:
         return []
     pair = [battle.left_id, battle.right_id]
-    said = Judgment.objects.filter(status=Judgment.Status.DONE, canary="", subject__in=pair).select_related("judge")
+    said = Judgment.objects.filter(canary="", subject__in=pair).select_related("judge__seat")
     by_judge: dict[str, list[Judgment]] = defaultdict(list)
     for one in said.order_by("turn", "repeat", "pk"):
         if one.rival_id is None or one.rival_id in pair:
             by_judge[one.judge.display_name or one.judge.slug].append(one)
-    found = [_compared(name, battle, lines) or _graded(name, battle, lines) for name, lines in sorted(by_judge.items())]
+    found = [_view(name, battle, lines) for name, lines in sorted(by_judge.items())]
     return [view for view in found if view is not None]
 
 
+def _view(name: str, battle: Battle, lines: list[Judgment]) -> JudgeView | None:
+    done = [one for one in lines if one.status == Judgment.Status.DONE]
+    waiting = [one for one in lines if one.rival_id is not None and one.status == Judgment.Status.PENDING]
+    if waiting:
+        seat = getattr(waiting[0].judge, "seat", None)
+        kind = seat.error_kind if seat is not None else ""
+        return JudgeView(name, "", is_waiting=True, obstacle=str(OBSTACLES.get(kind, OTHER) if kind else ""))
+    return _compared(name, battle, done) or _graded(name, battle, done)
+
+
 def _compared(name: str, battle: Battle, lines: Iterable[Judgment]) -> JudgeView | None:
-    """Pairwise: the verdict both orders share."""
-    pairs = [one for one in lines if one.rival_id is not None and one.verdict]
-    if not pairs:
+    """Pairwise: per turn the verdict that both orders share, else a tie; over turns, who won more of them."""
+    turns: dict[int, list[Judgment]] = defaultdict(list)
+    for one in lines:
+        if one.rival_id is not None and one.verdict:
+            turns[one.turn].append(one)
+    if not turns:
         return None
-    sides = [_side(one, battle) for one in pairs]
-    winner = sides[0] if len(set(sides)) == 1 else "tie"
-    return JudgeView(name, winner, reason=pairs[0].reason)
+    points = 0.0
+    for games in turns.values():
+        sides = {_side(one, battle) for one in games}
+        points += POINTS[sides.pop()] if len(sides) == 1 else 0.0
+    winner = "a" if points > 0 else "b" if points < 0 else "tie"
+    # The reason shown: of a game that ended as the whole did, best one that was shown as the voter saw it.
+    games = [one for played in turns.values() for one in played]
+    games.sort(key=lambda one: (not one.reason, _side(one, battle) != winner, _first(one) != battle.left_id))
+    return JudgeView(name, winner, reason=_words(games[0], battle))
+
+
+def _words(one: Judgment, battle: Battle) -> str:
+    """A judge's reason; where it saw the sides the other way round than the voter, that is said first."""
+    if not one.reason or _first(one) == battle.left_id:
+        return one.reason
+    return _("(The judge saw your B as A here, and your A as B.)") + "\n\n" + one.reason
+
+
+def _first(one: Judgment) -> int | None:
+    """The conversation that the judge saw as A."""
+    return one.rival_id if one.swapped else one.subject_id
 
 
 def _side(one: Judgment, battle: Battle) -> str:

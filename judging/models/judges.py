@@ -139,3 +139,19 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Seat(models.Model):
+    """One judge's place at battles: one worker sits there at a time, and what stood in its way is kept."""
+
+    judge = models.OneToOneField(Judge, models.CASCADE, related_name="seat")
+    token = models.CharField(max_length=32, blank=True, help_text="of the worker that sits there; empty while free")
+    lease_until = models.DateTimeField(null=True)
+    hinted_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True, help_text="after a failure nobody sits down before")
+    up_to_vote = models.BigIntegerField(default=0, help_text="votes up to here have been looked at")
+    error_kind = models.CharField(max_length=40, blank=True)
+    error_text = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"seat of {self.judge}"

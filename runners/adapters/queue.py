@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 JOB = "runners.jobs.execute_run"
-ALLOWED = frozenset({JOB, "judging.jobs.judge", "arena.jobs.judge_battle"})
+ALLOWED = frozenset({JOB, "judging.jobs.judge", "judging.jobs.judge_battles"})
 
 
 class QueueUnreachable(Exception):
