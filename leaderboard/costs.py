@@ -41,7 +41,7 @@ def estimate(revision: ModelRevision, suites: Sequence[Suite]) -> Estimate:
     if questions is None or not tasks:
         return Estimate(questions if tasks else 0, len(tasks))
     earlier = TaskResult.objects.filter(task__in=tasks, run__lane=revision.lane, run__is_imported=False).exclude(
-        run__revision__backend=ModelRevision.Backend.REFERENCE
+        Q(run__revision__backend=ModelRevision.Backend.REFERENCE) | Q(run__settings__has_key="answers_of")
     )
     n_runs = earlier.aggregate(n=Count("run", distinct=True))["n"]
     has_tokens = Q(prompt_tokens__isnull=False, completion_tokens__isnull=False)

@@ -193,6 +193,15 @@ EXPLANATIONS: dict[str, Explanation] = {
         _("The run's settings do not fit together."),
         _("The message names the setting; change it and ask for a rerun."),
     ),
+    # Stored answers that are scored anew.
+    "no_answers": Explanation(
+        _("The stored answers of the earlier run are gone or damaged."),
+        _("Restore its files from a backup, or repeat the run with its model."),
+    ),
+    "other_question": Explanation(
+        _("The earlier run was asked other questions than this version asks."),
+        _("Its answers cannot stand here; repeat the run with its model."),
+    ),
     # Judged runs.
     "judge_failed": Explanation(
         _("The judge gave too few readable verdicts."),

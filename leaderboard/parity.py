@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from runners import runs, specify
+from runners import extraction, runs, specify
 from runners.models import EvaluationRun, ModelRevision
 
 
@@ -28,7 +28,7 @@ def request(
     Its page /runs/<id>/proof/ shows the difference. Raises NothingToCompare and runs.AlreadyActive.
     """
     other = revision or run.revision
-    settings = {**run.settings, **(changes or {})}
+    settings = {**extraction.asking(run), **(changes or {})}
     if other.pk == run.revision_id and settings == run.settings:
         raise NothingToCompare(_("Name another revision or another setting; the same job again is a re-run."))
     if not can_be_asked(other):

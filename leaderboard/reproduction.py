@@ -34,6 +34,7 @@ NAMES: dict[str, str | Promise] = {
     "limit": _("Items per task at most"),
     "shots": _("Examples in each prompt"),
     "apply_chat_template": _("Chat template applied"),
+    "answers_of": _("Answers of run"),
 }
 
 
@@ -85,6 +86,8 @@ def evaluate_command(run: EvaluationRun) -> str:
 
     A model of the Hub is named by its commit, so that the command works on any machine.
     """
+    if run.answers_of:
+        return f"manage.py reextract {run.answers_of} --now"
     revision, name = run.revision, run.revision.slug
     load: list[str] = []
     if revision.hub_id:
@@ -97,7 +100,7 @@ def evaluate_command(run: EvaluationRun) -> str:
 def harness_command(run: EvaluationRun, tasks: Iterable[Task]) -> str | None:
     """The plain lm-eval command for a model that anybody can download; None for every other."""
     revision, told = run.revision, {**run.environment, **run.settings}
-    if not revision.hub_id:
+    if not revision.hub_id or run.answers_of:
         return None
     arguments = {"pretrained": revision.hub_id, "revision": revision.commit_sha, "dtype": revision.dtype or "auto"}
     if told.get("max_length"):

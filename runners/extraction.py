@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
@@ -77,6 +78,11 @@ def asks_the_same(one: Task, other: Task) -> bool:
     if one.num_fewshot != other.num_fewshot:
         return False
     return one.config_sha == other.config_sha or (one.asked_sha != "" and one.asked_sha == other.asked_sha)
+
+
+def asking(run: EvaluationRun) -> dict[str, Any]:
+    """The run's settings for a run that asks the model itself."""
+    return {name: value for name, value in run.settings.items() if name != "answers_of"}
 
 
 def run_spec(run: EvaluationRun, attempt: int) -> RunSpec:

@@ -114,7 +114,7 @@ class _Pace:
             .order_by("-finished_at")[: MEASURED_RUNS * max(len(suites), 1)]
         )  # fmt: skip
         for run in earlier:
-            items, speeds = pace.items(run), pace.speeds[run.suite_id, run.lane, run.revision.backend]
+            items, speeds = pace.items(run), pace.speeds[run.suite_id, run.lane, who_answers(run)]
             if items and len(speeds) < MEASURED_RUNS and run.started_at and run.finished_at:
                 speeds.append((run.finished_at - run.started_at).total_seconds() / items)
         return pace
@@ -132,7 +132,7 @@ class _Pace:
 
     def span(self, run: EvaluationRun, items: int | None) -> Seconds:
         """Seconds for so many items of the run's suite on its backend in its lane."""
-        speeds = self.speeds.get((run.suite_id, run.lane, run.revision.backend), [])
+        speeds = self.speeds.get((run.suite_id, run.lane, who_answers(run)), [])
         if not speeds or items is None:
             return UNKNOWN
         if len(speeds) == 1:
@@ -152,6 +152,11 @@ class _Pace:
             own = (at - run.started_at).total_seconds() / run.progress_done * remaining
             return own * OWN_LOW, own * OWN_HIGH
         return self.span(run, remaining)
+
+
+def who_answers(run: EvaluationRun) -> str:
+    """What decides how fast a run is: its model's backend, or that its answers are there already."""
+    return "stored" if run.answers_of else run.revision.backend
 
 
 def _schedule(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from leaderboard import parity
 from leaderboard.models import AuditEntry
-from runners import judging_phase, runs
+from runners import extraction, judging_phase, runs
 from runners.models import EvaluationRun, LanguageModel, ModelRevision, Suite, Worker
 
 # One press acts on so many runs at most, in transactions of CHUNK, so that workers' heartbeats get in between.
@@ -86,7 +86,7 @@ def on_runs(press: Press, run_ids: Iterable[int]) -> Outcome:
         with transaction.atomic():
             runs.touch("console")
             found = EvaluationRun.objects.filter(pk__in=ids[start : start + CHUNK]).order_by("pk")
-            rows = found.select_related("suite", "revision").defer("log_tail", "environment", "attempts_log")
+            rows = found.select_related("suite", "revision__endpoint").defer("log_tail", "environment", "attempts_log")
             entries = [entry for run in rows if (entry := _one(verb, press, run, outcome)) is not None]
             AuditEntry.objects.bulk_create(entries)
             if entries and press.action in ("withdraw", "reinstate"):
@@ -142,7 +142,7 @@ def _rerun(run: EvaluationRun, press: Press) -> Done:
         raise Refused(
             _("It is %(status)s; cancel it first or wait for its end.") % {"status": run.get_status_display()}
         )
-    if not parity.can_be_asked(run.revision):
+    if not run.answers_of and not parity.can_be_asked(run.revision):
         raise Refused(_("It was imported; nothing here answers for its model."))
     return Done(runs.rerun(run, by=press.by, reason=press.reason.strip()))
 
@@ -193,11 +193,19 @@ def _repeat(run: EvaluationRun, press: Press) -> Done:
         raise Refused(_("Choose another version of the same suite."))
     if not parity.can_be_asked(run.revision):
         raise Refused(_("It was imported; nothing here answers for its model."))
-    why, settings = press.reason.strip(), run.settings
+    why, settings = press.reason.strip(), extraction.asking(run)
     made = runs.request(
         run.revision, press.suite, run_settings=settings, requested_by=press.by, reason=why, rerun_of=run
     )
     return Done(made)
+
+
+def _reextract(run: EvaluationRun, press: Press) -> Done:
+    """The run's stored answers, scored as the newest version of its suite does, or as `press.suite`."""
+    try:
+        return Done(extraction.request(run, by=press.by, reason=press.reason.strip(), suite=press.suite))
+    except extraction.NothingToExtract as nothing:
+        raise Refused(str(nothing)) from nothing
 
 
 def _parity(run: EvaluationRun, press: Press) -> Done:
@@ -216,4 +224,5 @@ VERBS: dict[str, Callable[[EvaluationRun, Press], Done]] = {
     "judge": _judge_again,
     "repeat": _repeat,
     "parity": _parity,
+    "reextract": _reextract,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -15,9 +17,11 @@ from leaderboard.console.actions import Outcome, Press
 from leaderboard.console.forms import ActionForm, ReasonForm, ViewForm
 from leaderboard.console.views import _user, page
 from leaderboard.models import AuditEntry, SavedView
-from runners.models import Worker
+from runners.models import Suite, Worker
 
 TOLD = 5
+# What can become of the runs of an older version; the third choice is to leave them.
+BUMPS = ("reextract", "repeat")
 # What a refused press brings along besides the runs, so that only the reason has to be typed again.
 KEPT = ("matching", "everything", "next", "priority", "suite", "revision")
 
@@ -43,6 +47,29 @@ def act(request: HttpRequest) -> HttpResponse:
     if outcome.made:
         return redirect(f"/{get_language()}/console/?batch={outcome.batch}&watch=1")
     return redirect(_back(request))
+
+
+@access.staff
+@require_POST
+def bump(request: HttpRequest, pk: int) -> HttpResponse:
+    """What becomes of the runs of a suite's older versions: `choice-<run>` is repeat, reextract or leave."""
+    suite, form = get_object_or_404(Suite, pk=pk, published_at__isnull=False), ReasonForm(request.POST)
+    for action in BUMPS:
+        access.check(request.user, action)
+    chosen = [(name, value) for name, value in request.POST.items() if name.startswith("choice-")]
+    if not form.is_valid():
+        label = AuditEntry.Action.REPEAT.label
+        return page(request, "act", "suites", {"form": form, "action": "", "label": label, "kept": chosen}, status=422)
+    batch, made = secrets.token_hex(8), 0
+    for action in BUMPS:
+        ids = [int(name[7:]) for name, value in chosen if value == action and name[7:].isdecimal()]
+        if ids:
+            press = Press(_user(request), action, form.cleaned_data["reason"], suite=suite, batch=batch)
+            outcome = actions.on_runs(press, ids)
+            _tell(request, press, outcome)
+            made += outcome.made
+    place = f"?batch={batch}&watch=1" if made else f"suites/{pk}/"
+    return redirect(f"/{get_language()}/console/{place}")
 
 
 @access.staff

@@ -9,15 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from judging.models import Budget
 from leaderboard.console.filters import RunFilter
 from leaderboard.console.forecast import Ended, Forecast, Held, Waiting, forecasts, held
 from leaderboard.explanations import Explanation, explain
 from leaderboard.queue_page import RECONCILER, Seat, life
-from runners.models import EvaluationRun, LanguageModel, Suite, SuiteTask, TaskResult, Worker
+from runners import extraction, specify
+from runners.models import EvaluationRun, LanguageModel, Suite, SuiteTask, Task, TaskResult, Worker
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 PAGE, GROUPS, MEASURED, BUDGETS = 50, 30, 500, 50
 # What a row of the table does not need, and may be long.
 HEAVY = ("log_tail", "environment", "attempts_log", "settings")
+# As `runners.waiting.who_answers`.
+WHO = Case(When(settings__has_key="answers_of", then=Value("stored")), default=F("revision__backend"))
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,14 @@ class Group:
     @property
     def filter(self) -> RunFilter:
         return RunFilter(status="failed", error=self.error_kind, worker=self.worker, open="1")
+
+
+@dataclass(frozen=True)
+class Older:
+    """A run on an older version of a suite; `why_not` its stored answers cannot be scored as the new one does."""
+
+    run: EvaluationRun
+    why_not: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ def fleet_page() -> FleetPage:
     at_work = [seat for seat in seats if seat.worker.lane != RECONCILER]
     able = Counter(s.worker.lane for s in at_work if s.life != "silent" and not s.worker.is_draining)
     ended = _ended()
-    waiting = EvaluationRun.objects.filter(status="queued").order_by().values_list("lane", "suite", "revision__backend")
+    waiting = EvaluationRun.objects.filter(status="queued").order_by().values_list("lane", "suite", WHO)
     line = [Waiting(lane, (suite, backend), n) for lane, suite, backend, n in waiting.annotate(n=Count("pk"))]
     day = EvaluationRun.objects.filter(status="finished", finished_at__gte=now - timedelta(days=1), is_imported=False)
     hour = day.filter(finished_at__gte=now - timedelta(hours=1))
@@ -130,9 +142,9 @@ def fleet_page() -> FleetPage:
     )
 
 
-def bumps(suite: Suite) -> list[EvaluationRun]:
+def bumps(suite: Suite) -> list[Older]:
     """Per revision its newest finished run on an older version of the suite, where the present version has none that
-    is finished or under way. Trials are left out. Two queries.
+    is finished or under way. Trials are left out. Three queries, and one per older version.
     """
     present = EvaluationRun.objects.filter(suite=suite).exclude(status__in=("failed", "cancelled"))
     covered = set(present.values_list("revision", flat=True))
@@ -141,12 +153,25 @@ def bumps(suite: Suite) -> list[EvaluationRun]:
         .filter(suite__slug=suite.slug, suite__version__lt=suite.version, status="finished", is_imported=False)
         .filter(revision__language_model__hidden_reason="")
         .exclude(settings__has_any_keys=["limit", "shots"])
-        .select_related("suite", "revision__language_model")
+        .select_related("suite", "revision__language_model", "revision__endpoint")
+        .annotate(has_lost=Exists(TaskResult.objects.filter(run=OuterRef("pk"), artifact=None)))
         .order_by("suite__version", "pk")
         .defer("log_tail", "environment", "attempts_log")
     )
     newest = {run.revision_id: run for run in older if run.revision_id not in covered}
-    return sorted(newest.values(), key=lambda run: run.revision.slug)
+    before = {run.suite_id: list(run.suite.tasks.all()) for run in {r.suite_id: r for r in newest.values()}.values()}
+    now = list(suite.tasks.all())
+    found = [Older(run, _no_answers(run, before[run.suite_id], now)) for run in newest.values()]
+    return sorted(found, key=lambda entry: entry.run.revision.slug)
+
+
+def _no_answers(run: EvaluationRun, before: list[Task], now: list[Task]) -> str:
+    """Why the run's answers cannot be scored as the new version does; the job looks at the files themselves."""
+    if run.suite.kind == Suite.Kind.MULTI_TURN:
+        return gettext("Judges rate its answers; nothing is extracted from them.")
+    if run.has_lost:  # type: ignore[attr-defined]
+        return gettext("Its stored answers are gone. Repeat it instead.")
+    return extraction.unlike(before, [task for task in now if specify.can_run(run.revision, task)])
 
 
 def bumped_suites() -> list[Suite]:
@@ -185,7 +210,7 @@ def _ended() -> list[Ended]:
         EvaluationRun.objects.filter(status="finished", finished_at__isnull=False, started_at__isnull=False)
         .filter(is_imported=False, attempt=1)
         .order_by("-finished_at")
-        .values_list("suite", "revision__backend", "started_at", "finished_at")[:MEASURED]
+        .values_list("suite", WHO, "started_at", "finished_at")[:MEASURED]
     )
     return [
         Ended((suite, backend), end, (end - start).total_seconds())

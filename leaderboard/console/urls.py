@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<int:pk>/log/", views.log, name="console_log"),
     path("second-factor/", factor_views.factor, name="console_second_factor"),
     path("second-factor/verify/", factor_views.verify, name="console_verify"),
+    path("suites/<int:pk>/bump/", posts.bump, name="console_bump"),
     path("act/", posts.act, name="console_act"),
     path("workers/<int:pk>/", posts.worker, name="console_worker"),
     path("views/", posts.save_view, name="console_save_view"),

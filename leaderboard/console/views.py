@@ -80,9 +80,14 @@ def suites(request: HttpRequest) -> HttpResponse:
 @access.staff
 @require_safe
 def suite(request: HttpRequest, pk: int) -> HttpResponse:
-    """Which runs to repeat on a suite's present version."""
-    chosen = get_object_or_404(Suite, pk=pk, published_at__isnull=False)
-    return page(request, "suite", "suites", {"suite": chosen, "older": queries.bumps(chosen)})
+    """What becomes of each run of the older versions; `?all=` says what is preset where it can be done."""
+    chosen, older = get_object_or_404(Suite, pk=pk, published_at__isnull=False), []
+    preset = request.GET.get("all", "")
+    for entry in queries.bumps(chosen):
+        free = "reextract" if preset != "repeat" and not entry.why_not else "repeat"
+        older.append((entry, "leave" if preset == "leave" else free))
+    context = {"suite": chosen, "older": older, "preset": preset, "most": MOST}
+    return page(request, "suite", "suites", context)
 
 
 @access.staff
@@ -123,6 +128,6 @@ def _user(request: HttpRequest) -> User:
 
 def _actions(request: HttpRequest) -> list[tuple[str, str]]:
     """The actions on many runs that this operator may do."""
-    offered = ("rerun", "cancel", "priority", "judge", "withdraw", "reinstate", "hide", "show")
+    offered = ("rerun", "reextract", "cancel", "priority", "judge", "withdraw", "reinstate", "hide", "show")
     may = access.allowed(request.user)
     return [(key, str(AuditEntry.Action(key).label)) for key in offered if key in may]

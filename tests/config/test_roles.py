@@ -30,7 +30,7 @@ BY_HAND = {
 OPEN_ADMIN = {"/admin/login/", "/admin/logout/"}
 # Pages that any staff member may have by Django's own rules: the index, one's password, a redirect to an object.
 STAFF_ADMIN = {"/admin/", "/admin/password_change/", "/admin/password_change/done/", "/admin/jsi18n/"}
-POSTED = ("console/act/", "console/workers/", "console/views/")
+POSTED = ("console/act/", "console/workers/", "console/views/", "/bump/", "settings/change/")
 
 
 @cache

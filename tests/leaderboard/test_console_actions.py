@@ -15,7 +15,7 @@ from leaderboard import boards
 from leaderboard.console import actions
 from leaderboard.console.actions import Press
 from leaderboard.models import AuditEntry
-from runners.models import EvaluationRun, LanguageModel, Worker
+from runners.models import EvaluationRun, LanguageModel, Suite, Worker
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +162,75 @@ def test_the_chosen_models_are_repeated_on_the_new_version(desk: Client) -> None
     assert "Choose another version of the same suite." in _press(
         desk, "repeat", factories.make_run(status="finished"), suite=new.pk
     )
+
+
+def _versions(asked: str = "a" * 64) -> tuple[Suite, Suite]:
+    """A suite whose second version reads the answers otherwise, and asks as `asked`."""
+    old = factories.make_task("kobest_gen", asked_sha="a" * 64)
+    new = factories.make_task("kobest_gen", asked_sha=asked)
+    return (
+        factories.make_suite("kobest", [old], version=1, retired_at=timezone.now()),
+        factories.make_suite("kobest", [new], version=2),
+    )
+
+
+def test_stored_answers_are_extracted_again_in_a_new_run_that_asks_nobody(desk: Client) -> None:
+    old, new = _versions()
+    run = factories.make_finished_run(suite=old, settings={"batch_size": 4})
+    _press(desk, "reextract", run)
+    made = EvaluationRun.objects.get(rerun_of=run)
+    assert (made.suite, made.answers_of, made.lane) == (new, run.pk, "eval")
+    assert (made.requested_by, made.reason) == ("chief", "the driver was old")
+    assert AuditEntry.objects.get().action == "reextract"
+    assert "does the same and is waiting" in _press(desk, "reextract", run)
+    text = desk.get(f"/en/runs/{made.pk}/").content.decode()
+    assert f'The answers are those of <a href="../{run.pk}/">run {run.pk}</a>, scored anew as kobest v2 does.' in text
+    assert f"manage.py reextract {run.pk} --now" in text
+    assert desk.get(f"/en/runs/{made.pk}/proof/").status_code == 200
+
+
+def test_answers_that_cannot_be_extracted_again_are_left_out_with_the_reason(desk: Client) -> None:
+    likelihood = factories.make_finished_run(suite=factories.make_suite(tasks=[factories.make_task(mode="likelihood")]))
+    judged = factories.make_run(suite=factories.make_suite(kind="multi_turn"), status="finished")
+    text = _press(desk, "reextract", likelihood, judged, factories.make_run(status="running"))
+    assert "scored by likelihood" in text
+    assert "Judge it again instead." in text
+    assert "Only a finished run has all its answers" in text
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_repeat_of_extracted_answers_asks_the_model(desk: Client) -> None:
+    old, new = _versions()
+    run = factories.make_finished_run(suite=old, settings={"answers_of": 1, "seed": 7})
+    _press(desk, "repeat", run, suite=new.pk)
+    assert EvaluationRun.objects.get(suite=new).settings == {"seed": 7}
+
+
+def test_one_press_says_what_becomes_of_each_run_of_the_older_version(desk: Client) -> None:
+    old, new = _versions()
+    extract, repeat, leave = (factories.make_finished_run(suite=old) for _ in range(3))
+    address = f"/en/console/suites/{new.pk}/"
+    choices = {f"choice-{extract.pk}": "reextract", f"choice-{repeat.pk}": "repeat", f"choice-{leave.pk}": "leave"}
+    refused = desk.post(f"{address}bump/", choices)
+    assert refused.status_code == 422
+    assert f'name="choice-{extract.pk}" value="reextract"' in refused.content.decode()
+    assert not EvaluationRun.objects.filter(suite=new).exists()
+    told = desk.post(f"{address}bump/", {**choices, "reason": "extractor 2"}, follow=True)
+    assert told.redirect_chain[0][0].startswith("/en/console/?batch=")
+    made = {run.rerun_of_id: run.answers_of for run in EvaluationRun.objects.filter(suite=new)}
+    assert made == {extract.pk: extract.pk, repeat.pk: None}
+    assert AuditEntry.objects.values("batch").distinct().count() == 1
+    assert desk.get(address).content.decode().count("<select") == 1
+
+
+def test_a_version_that_asks_otherwise_offers_no_extraction(desk: Client) -> None:
+    old, new = _versions(asked="b" * 64)
+    run = factories.make_finished_run(suite=old)
+    text = desk.get(f"/en/console/suites/{new.pk}/").content.decode()
+    assert '<option value="reextract" disabled>' in text
+    assert "put otherwise now" in text
+    _press(desk, "reextract", run)
+    assert not EvaluationRun.objects.filter(suite=new).exists()
 
 
 def test_a_worker_is_drained_and_resumed_with_a_reason(desk: Client) -> None:

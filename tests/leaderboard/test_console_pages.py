@@ -123,6 +123,18 @@ def test_workers_show_gpu_note_run_and_age_and_whether_they_are_drained(operator
         assert told in text
 
 
+def test_a_gpu_shows_how_busy_and_how_full_it_is_while_its_worker_lives(operator: Client) -> None:
+    full = {"index": "3", "name": "NVIDIA H100", "utilisation": 0.87, "memory_used": 62 * 2**30, "memory_total": 80 * 2**30}
+    quiet = {"index": "4", "name": "NVIDIA A30", "utilisation": None, "memory_used": None, "memory_total": 24 * 2**30}
+    factories.make_worker("gpu-h-1", lane="gpu", gpus=[full, quiet])
+    long_ago = timezone.now() - timedelta(hours=1)
+    factories.make_worker("gpu-h-2", lane="gpu", gpu="L40S", gpus=[{**full, "name": "gone"}], heartbeat_at=long_ago)
+    text = _text(operator, "fleet/")
+    assert "NVIDIA H100 <small>#3 · busy 87.0 % · memory 62.0 / 80.0 GB" in text
+    assert "NVIDIA A30 <small>#4 · busy – · memory – / 24.0 GB" in text
+    assert "L40S" in text and "gone" not in text
+
+
 def test_money_is_shown_against_its_cap(operator: Client) -> None:
     Budget.objects.create(name="global", cap_usd=Decimal(20), spent_usd=Decimal("4.5"), is_stopped=True)
     text = _text(operator, "fleet/")
@@ -141,7 +153,7 @@ def test_a_new_version_asks_which_models_to_repeat(operator: Client) -> None:
     factories.make_run(there, new)
     factories.make_run(factories.make_revision("a/trial"), old, "finished", settings={"limit": 3})
     assert f"/en/console/suites/{new.pk}/" in _text(operator, "suites/")
-    assert [run.revision for run in queries.bumps(new)] == [left]
+    assert [entry.run.revision for entry in queries.bumps(new)] == [left]
     assert "a/left" in _text(operator, f"suites/{new.pk}/")
 
 
