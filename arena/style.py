@@ -1,30 +1,59 @@
-"""What an answer looks like, counted when a vote is cast, by the rules of the Chatbot Arena's style control.
+"""What an answer looks like, counted by the rules of the Chatbot Arena's style control. No Django here.
 
-Kept with the vote, so that style-controlled ratings read no conversation again. Counts are outside code blocks; length
-is in tokens where the server told them, else in characters.
+Kept with a vote, so that style-controlled ratings read no conversation again. Markdown is counted outside code blocks;
+length is in tokens where the server told them, else in characters: one unit within a battle.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from runners.models import Message
+_CODE: Final = re.compile(r"```[^`]*```")
+_HEADER: Final = re.compile(r"^#{1,6}\s", re.MULTILINE)
+# Blank lines before a list item are not part of it: "^\s*" would count the same and be quadratic on empty lines.
+_LIST: Final = re.compile(r"^[^\S\n]*(?:\d+\.|[-*+])\s", re.MULTILINE)
+_BOLD: Final = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 
-_CODE = re.compile(r"```[^`]*```")
-_HEADER = re.compile(r"^#{1,6}\s", re.MULTILINE)
-_LIST = re.compile(r"^[^\S\n]*(?:\d+\.|[-*+])\s", re.MULTILINE)
-_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
+
+@dataclass(frozen=True)
+class StyleCounts:
+    """What an answer looks like. `length` in tokens where known, else characters."""
+
+    length: int
+    headers: int
+    lists: int
+    bold: int
 
 
-def style_of(messages: Sequence[Message]) -> dict[str, int]:
-    """Sums over the answers of one conversation: tokens (or characters), headers, lists, bold."""
-    answers = [one for one in messages if one.role == Message.Role.ASSISTANT]
-    prose = [_CODE.sub("", one.text) for one in answers]
-    known = [one.completion_tokens for one in answers if one.completion_tokens is not None]
+def count_style(text: str, tokens: int | None = None) -> StyleCounts:
+    """Counts of one answer; those of several answers of a conversation are added up."""
+    prose = _CODE.sub("", text)
+    return StyleCounts(
+        length=len(text) if tokens is None else tokens,
+        headers=len(_HEADER.findall(prose)),
+        lists=len(_LIST.findall(prose)),
+        bold=len(_BOLD.findall(prose)),
+    )
+
+
+Answers = Sequence[tuple[str, int | None]]
+"""The answers of one side: text, and tokens where the server told them."""
+
+
+def style_of(left: Answers, right: Answers) -> dict[str, dict[str, int]]:
+    """What a vote keeps of a battle: sums over each side, in tokens only where those of both sides are all known."""
+    known = all(tokens is not None for _, tokens in (*left, *right))
+    return {"left": _sums(left, known), "right": _sums(right, known)}
+
+
+def _sums(answers: Answers, known: bool) -> dict[str, int]:
+    counts = [count_style(text, tokens if known else None) for text, tokens in answers]
     return {
-        "tokens": sum(known) if known and len(known) == len(answers) else sum(len(one.text) for one in answers),
-        "headers": sum(len(_HEADER.findall(text)) for text in prose),
-        "lists": sum(len(_LIST.findall(text)) for text in prose),
-        "bold": sum(len(_BOLD.findall(text)) for text in prose),
+        "tokens": sum(one.length for one in counts),
+        "headers": sum(one.headers for one in counts),
+        "lists": sum(one.lists for one in counts),
+        "bold": sum(one.bold for one in counts),
     }

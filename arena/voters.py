@@ -6,9 +6,8 @@ The cookie holds a random id; the database holds a keyed hash of it. A network i
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core import signing
@@ -17,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from arena.models import Voter
+from runners import networks
 
 COOKIE = "__Host-arena" if settings.PRODUCTION else "arena"
 YEAR = 365 * 24 * 3600
@@ -57,26 +57,6 @@ def consent(request: HttpRequest, response: HttpResponse) -> Voter:
 
 
 def network_of(request: HttpRequest, now: datetime | None = None) -> str:
-    """The keyed hash of today and the visitor's network. X-Forwarded-For is believed for our own proxies alone."""
-    address = request.META.get("REMOTE_ADDR", "")
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    if 0 < settings.TRUSTED_PROXIES <= len(hops):
-        address = hops[-settings.TRUSTED_PROXIES]
-    return network_hash(prefix(address), (now or timezone.now()).astimezone(UTC).date())
-
-
-def prefix(address: str) -> str:
-    """The /24 of an IPv4 address, the /56 of an IPv6 one; "unknown" for what is neither."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    bits = 24 if parsed.version == 4 else 56
-    return str(ipaddress.ip_network(f"{parsed}/{bits}", strict=False))
-
-
-def network_hash(network: str, day: date) -> str:
-    """64 hexadecimal digits, others every day."""
-    return salted_hmac("gyeoru.arena.network", f"{day.isoformat()} {network}", algorithm="sha256").hexdigest()
+    """The keyed hash of today and the visitor's network."""
+    day = (now or timezone.now()).astimezone(UTC).date()
+    return networks.network_hash(networks.network_of(request, ipv4_bits=24), day, "arena")

@@ -83,10 +83,7 @@ def _store(key: str, winner: str, reasons: Sequence[str], comment: str, now: dat
         turn=max((message.turn for message in messages), default=1),
         category=battle.category,
         language=battle.language,
-        style={
-            "left": style_of([m for m in messages if m.conversation_id == battle.left_id]),
-            "right": style_of([m for m in messages if m.conversation_id == battle.right_id]),
-        },
+        style=style_of(_answers(messages, battle.left_id), _answers(messages, battle.right_id)),
         reasons=[reason for reason in dict.fromkeys(reasons) if reason in REASONS],
         comment=comment.replace("\x00", "").strip()[:2000],
         dwell_seconds=round(seconds, 2),
@@ -99,6 +96,11 @@ def _store(key: str, winner: str, reasons: Sequence[str], comment: str, now: dat
     else:
         tallies.count_vote(vote)
     return Outcome(vote, True, tuple(one.rule for one in found))
+
+
+def _answers(messages: Sequence[Message], conversation: int) -> list[tuple[str, int | None]]:
+    said = [one for one in messages if one.conversation_id == conversation and one.role == Message.Role.ASSISTANT]
+    return [(one.text, one.completion_tokens) for one in said]
 
 
 def _stored(key: str, voter: Voter) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,14 +9,12 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
 from leaderboard.models import Submission
+from runners import networks
 from runners.models import ACTIVE
 
 WEEK = 7
-# A household or office gets a whole IPv6 prefix; single addresses of it would be no limit at all.
-IPV6_PREFIX = 56
 
 
 @dataclass(frozen=True)
@@ -33,25 +30,13 @@ class Usage:
 
 
 def network_of(request: HttpRequest) -> str:
-    """The visitor's network. X-Forwarded-For is believed for as many hops as the site has proxies of its own."""
-    address = request.META.get("REMOTE_ADDR", "")
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    if 0 < settings.TRUSTED_PROXIES <= len(hops):
-        address = hops[-settings.TRUSTED_PROXIES]
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network(f"{parsed}/{IPV6_PREFIX}", strict=False))
-    return str(parsed)
+    """The visitor's network: one IPv4 address, or an IPv6 prefix."""
+    return networks.network_of(request, ipv4_bits=32)
 
 
 def network_hash(network: str, day: date) -> str:
-    """64 hexadecimal digits that say nothing without the site's secret, and change every day."""
-    return salted_hmac("gyeoru.network", f"{day.isoformat()} {network}", algorithm="sha256").hexdigest()
+    """What is kept of a network with a submission."""
+    return networks.network_hash(network, day, "submissions")
 
 
 def usage(network: str) -> Usage:

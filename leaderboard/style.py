@@ -7,7 +7,6 @@ bold (Li et al. 2024, the Chatbot Arena's style control).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -23,36 +22,10 @@ from leaderboard.inference import Floats, normal_quantile
 
 FEATURES: Final = ("length", "headers", "lists", "bold")
 _SCORE: Final = np.array([1.0, 0.0, 0.5, 0.5])
-_CODE_BLOCK: Final = re.compile(r"```[^`]*```")
-_HEADER: Final = re.compile(r"^#{1,6}\s", re.MULTILINE)
-# Blank lines before a list item are not part of it: "^\s*" would count the same and be quadratic on empty lines.
-_LIST: Final = re.compile(r"^[^\S\n]*(?:\d+\.|[-*+])\s", re.MULTILINE)
-_BOLD: Final = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 
 Definition = Literal["symmetric", "fastchat", "arena-rank"]
 FASTCHAT_RIDGE: Final = Ridge(0.5 / math.log(10) ** 2, 0.5)
 """FastChat's L2 penalty of 0.5 on ratings in units of 10^(1/400) and on coefficients."""
-
-
-@dataclass(frozen=True)
-class StyleCounts:
-    """What an answer looks like. `length` in tokens where known, else characters: one unit within a battle."""
-
-    length: int
-    headers: int
-    lists: int
-    bold: int
-
-
-def count_style(text: str, tokens: int | None = None) -> StyleCounts:
-    """Count Markdown outside code blocks by the Arena's rules; several answers of one conversation are added up."""
-    prose = _CODE_BLOCK.sub("", text)
-    return StyleCounts(
-        length=len(text) if tokens is None else tokens,
-        headers=len(_HEADER.findall(prose)),
-        lists=len(_LIST.findall(prose)),
-        bold=len(_BOLD.findall(prose)),
-    )
 
 
 def style_features(left: npt.ArrayLike, right: npt.ArrayLike, definition: Definition = "symmetric") -> Floats:

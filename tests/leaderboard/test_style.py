@@ -9,15 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.style import StyleCounts, count_style, style_of
 from leaderboard.bradley_terry import NoMaximumError, PairCounts, rate
 from leaderboard.bt.rows import Ridge
-from leaderboard.style import (
-    FASTCHAT_RIDGE,
-    StyleCounts,
-    count_style,
-    rate_with_style,
-    style_features,
-)
+from leaderboard.style import FASTCHAT_RIDGE, rate_with_style, style_features
 from tests.leaderboard.votes import names, synthetic
 
 ANSWER = """# Title
@@ -46,6 +41,12 @@ def styled(n: int, m: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nd
     z = theta[left] - theta[right] + 0.3 * features[0]
     outcome = np.where(random.random(n) < 0.25, 2, np.where(random.random(n) < 1 / (1 + np.exp(-z)), 0, 1))
     return left, right, outcome, features
+
+
+def test_both_sides_of_a_battle_are_measured_in_one_unit() -> None:
+    assert style_of([("가나다", 7), ("라", 2)], [("abcd", 5)])["left"]["tokens"] == 9
+    mixed = style_of([("가나다", 7), ("라", 2)], [("abcd", None)])
+    assert (mixed["left"]["tokens"], mixed["right"]["tokens"]) == (4, 4)
 
 
 def test_markdown_is_counted_outside_code() -> None:
