@@ -6,12 +6,15 @@ Nothing is counted in memory, so every web process says the same and a restart l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
 
-from django.db.models import Count, F, Max, Subquery, Sum, Value
+from django.db.models import Count, F, Max, Q, Subquery, Sum, Value
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -21,11 +24,15 @@ from leaderboard import boards
 from leaderboard.api import schemas as s
 from leaderboard.api import state
 from leaderboard.api.registry import endpoint
-from runners.models import Alarm, EvaluationRun, TaskResult
+from runners.models import Alarm, EvaluationRun, Message, TaskResult, Worker
+
+# Seconds; a stream without a token in 20 s is given up.
+FIRST_TOKEN: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+FIRST_TOKEN_SPAN: Final = timedelta(minutes=15)
 
 
 class Queue(Collector):
-    """Eight queries a scrape, none of them over all votes or samples."""
+    """Nine queries a scrape, none of them over all votes or samples."""
 
     def describe(self) -> Iterable[Metric]:
         return []
@@ -46,10 +53,12 @@ class Queue(Collector):
         for worker in now.workers:
             beats.add_metric([worker.name, worker.lane], state.age(worker, now.at))
         yield beats
+        yield from _gpus([worker for worker in now.workers if state.is_alive(worker, now.at)])
         if now.reconciler_age is not None:
             name = "gyeoru_reconciler_heartbeat_age_seconds"
             yield GaugeMetricFamily(name, "Since the reconciler's last sign of life.", now.reconciler_age)
         yield from _items()
+        yield _first_token()
         yield from _money_and_votes()
         yield GaugeMetricFamily("gyeoru_boards_generation", "Grows whenever a board changes.", boards.generation())
 
@@ -74,6 +83,44 @@ def _items() -> Iterable[Metric]:
     yield CounterMetricFamily("gyeoru_items", "Items of published tasks.", total["items"] or 0)
     yield CounterMetricFamily("gyeoru_items_failed", "Items whose request failed.", total["failed"] or 0)
     yield CounterMetricFamily("gyeoru_completion_tokens", "Tokens that models wrote.", total["tokens"] or 0)
+
+
+def _first_token() -> Metric:
+    """A histogram of now, not since ever: use histogram_quantile on it without rate.
+
+    Without names of models: who watched the counts could tell who answers a battle that is not decided.
+    """
+    asked = {
+        f"le_{number}": Count("pk", filter=Q(first_token_seconds__lte=bound))
+        for number, bound in enumerate(FIRST_TOKEN)
+    }
+    recent = Message.objects.order_by().filter(
+        first_token_seconds__isnull=False, created_at__gte=timezone.now() - FIRST_TOKEN_SPAN
+    )
+    found = recent.aggregate(**asked, n=Count("pk"), total=Sum("first_token_seconds"))
+    buckets = [(str(bound), found[f"le_{number}"]) for number, bound in enumerate(FIRST_TOKEN)]
+    return HistogramMetricFamily(
+        "gyeoru_first_token_seconds",
+        "Until the first token of answers that were streamed in the last 15 minutes.",
+        buckets=[*buckets, ("+Inf", found["n"])],
+        sum_value=found["total"] or 0.0,
+    )
+
+
+def _gpus(workers: Iterable[Worker]) -> Iterable[Metric]:
+    """What the workers' last heartbeats told of their GPUs; no series where they told nothing."""
+    labels = ["worker", "gpu", "name"]
+    families = {
+        "utilisation": GaugeMetricFamily("gyeoru_gpu_utilisation_ratio", "Share of time in use.", labels=labels),
+        "memory_used": GaugeMetricFamily("gyeoru_gpu_memory_used_bytes", "Memory in use.", labels=labels),
+        "memory_total": GaugeMetricFamily("gyeoru_gpu_memory_total_bytes", "Memory of the GPU.", labels=labels),
+    }
+    for worker in workers:
+        for gpu in worker.gpus or []:
+            for key, family in families.items():
+                if gpu[key] is not None:
+                    family.add_metric([worker.name, gpu["index"], gpu["name"]], gpu[key])
+    return [family for family in families.values() if family.samples]
 
 
 def _money_and_votes() -> Iterable[Metric]:

@@ -94,6 +94,12 @@ def billions(parameters: int | None) -> str:
     return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.0f}M"
 
 
+@register.filter
+def gigabytes(n: int | None) -> str:
+    """Bytes in units of 2**30, as drivers count memory; a dash where it is not known."""
+    return MISSING if n is None else f"{n / 2**30:.1f}"
+
+
 @register.simple_tag
 def moment(value: datetime | None) -> SafeString | str:
     """A time with its zone; UTC in the title and for machines."""

@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 
 import runners
 from runners import clock, runs, schema
+from runners.adapters.gpu import GpuMeter
 from runners.adapters.process import die_with_parent
 from runners.adapters.queue import HintJob, connection, queue
 from runners.models import Worker
@@ -33,12 +34,14 @@ class FleetWorker(RQWorker):
 
     job_class = HintJob
     fleet_name = ""
+    meter: GpuMeter | None = None
     _reported = 0.0
     _told = ""
 
     def main_work_horse(self, job: Job, queue: Any) -> None:
         die_with_parent()
         os.environ["GYEORU_WORKER"] = self.fleet_name
+        self.meter = None  # what nvidia-smi answers belongs to the parent
         super().main_work_horse(job, queue)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
@@ -107,7 +110,8 @@ class FleetWorker(RQWorker):
             return
         self._reported = time.monotonic()
         try:
-            Worker.objects.filter(name=self.fleet_name).update(heartbeat_at=clock.now())
+            gpus = {"gpus": self.meter.read()} if self.meter else {}
+            Worker.objects.filter(name=self.fleet_name).update(heartbeat_at=clock.now(), **gpus)
         except DatabaseError:
             log.warning("the database did not take the worker's heartbeat; going on")
         finally:
@@ -158,7 +162,7 @@ def _work(lane: str, name: str, *, burst: bool) -> bool:
         job_monitoring_interval=5,
         maintenance_interval=60,
     )
-    worker.fleet_name = name
+    worker.fleet_name, worker.meter = name, GpuMeter() if lane == "gpu" else None
     try:
         worker.work(burst=burst, logging_level="WARNING")
     except (RedisError, OSError) as error:

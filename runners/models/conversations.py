@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -65,6 +66,11 @@ class Message(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["conversation", "position"], name="one_message_per_position")]
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(first_token_seconds__isnull=False), name="message_streamed"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.conversation_id}#{self.position} {self.role}"

@@ -18,6 +18,7 @@ from runners.models import Alarm
 from tests.factories import make_run, make_worker
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+GPU = {"index": "0", "name": "H100", "utilisation": 0.5, "memory_used": 2**30, "memory_total": 80 * 2**30}
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 
 
@@ -46,7 +47,7 @@ def test_the_environment_of_the_units_is_documented():
 
 @pytest.mark.django_db
 def test_every_metric_of_the_dashboard_is_served(client: Client):
-    make_worker()
+    make_worker(gpus=[GPU])
     make_worker("r", lane="reconciler")
     make_run()
     Budget.objects.create(name="global", cap_usd=100, spent_usd=2)

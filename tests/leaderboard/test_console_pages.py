@@ -124,7 +124,13 @@ def test_workers_show_gpu_note_run_and_age_and_whether_they_are_drained(operator
 
 
 def test_a_gpu_shows_how_busy_and_how_full_it_is_while_its_worker_lives(operator: Client) -> None:
-    full = {"index": "3", "name": "NVIDIA H100", "utilisation": 0.87, "memory_used": 62 * 2**30, "memory_total": 80 * 2**30}
+    full = {
+        "index": "3",
+        "name": "NVIDIA H100",
+        "utilisation": 0.87,
+        "memory_used": 62 * 2**30,
+        "memory_total": 80 * 2**30,
+    }
     quiet = {"index": "4", "name": "NVIDIA A30", "utilisation": None, "memory_used": None, "memory_total": 24 * 2**30}
     factories.make_worker("gpu-h-1", lane="gpu", gpus=[full, quiet])
     long_ago = timezone.now() - timedelta(hours=1)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from leaderboard.api import state
 from leaderboard.api.respond import encode
 from leaderboard.published import publisher
-from runners.models import Artifact, LanguageModel, Worker
+from runners.models import Artifact, Conversation, LanguageModel, Message, Worker
 from tests import factories
 from tests.leaderboard.api.site import Site, make_site
 
@@ -285,3 +285,35 @@ def test_metrics_are_prometheus_text(site: Site, client: Client) -> None:
     assert re.search(r"gyeoru_boards_generation [1-9]", text)
     assert re.search(r'gyeoru_oldest_waiting_seconds{lane="gpu"} [\d.]+', text)
     assert Worker.objects.count() == 2
+
+
+def test_a_gpu_that_tells_nothing_has_no_series(client: Client) -> None:
+    known = {"index": "0", "name": "H100", "utilisation": 0.25, "memory_used": 2**30, "memory_total": None}
+    factories.make_worker("gpu-1", lane="gpu", gpus=[known])
+    factories.make_worker("gpu-2", lane="gpu")
+    long_ago = timezone.now() - timedelta(hours=1)
+    factories.make_worker("gpu-3", lane="gpu", gpus=[known], heartbeat_at=long_ago)
+    told = [line for line in client.get("/metrics").content.decode().splitlines() if line.startswith("gyeoru_gpu_")]
+    assert told == [
+        'gyeoru_gpu_utilisation_ratio{gpu="0",name="H100",worker="gpu-1"} 0.25',
+        'gyeoru_gpu_memory_used_bytes{gpu="0",name="H100",worker="gpu-1"} 1.073741824e+09',
+    ]
+
+
+def test_first_tokens_of_the_last_minutes_are_a_histogram_that_names_no_model(client: Client) -> None:
+    side = Conversation.objects.create(revision=factories.make_revision("maker/secret"))
+    old = timezone.now() - timedelta(minutes=16)
+    for position, (seconds, at) in enumerate([(0.2, None), (0.3, None), (7.0, None), (0.2, old), (None, None)]):
+        Message.objects.create(
+            conversation=side, position=position, turn=1, role="assistant", first_token_seconds=seconds,
+            created_at=at or timezone.now(),
+        )  # fmt: skip
+    text = client.get("/metrics").content.decode()
+    found = re.findall(r'gyeoru_first_token_seconds_bucket{le="(\S+)"} (\S+)', text)
+    counts = {bound: float(n) for bound, n in found}
+    assert counts == {
+        "0.1": 0, "0.25": 1, "0.5": 2, "1.0": 2, "2.5": 2, "5.0": 2, "10.0": 3, "20.0": 3, "+Inf": 3,
+    }  # fmt: skip
+    assert "gyeoru_first_token_seconds_count 3.0" in text
+    assert "gyeoru_first_token_seconds_sum 7.5" in text
+    assert "secret" not in text
