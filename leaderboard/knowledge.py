@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from leaderboard.inference import Interval, wilson_interval
 from runners.models import Task
 
 SUFFIX = "_gen"
@@ -51,6 +52,10 @@ class Knowledge:
         if not self.n:
             return None
         return self.both / self.n, self.knows / self.n, self.guesses / self.n, self.neither / self.n
+
+    def parts(self) -> list[tuple[int, Interval | None]]:
+        """The four parts in the order of the fields: count, and share (0..1) with its 95 % Wilson interval."""
+        return [(k, wilson_interval(k, self.n)) for k in (self.both, self.knows, self.guesses, self.neither)]
 
     def __add__(self, other: Knowledge) -> Knowledge:
         return Knowledge(

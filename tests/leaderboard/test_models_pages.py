@@ -84,7 +84,7 @@ def test_knowledge_and_format_are_told_apart_with_counts_and_shares(client: Clie
     text = _text(client, "/en/models/seoul/knows/")
     assert "Knowledge or format?" in text
     assert '<rect class="k1" x="25.00" y="0" width="50.00" height="10"/>' in text
-    assert "<b>50.0%</b> <small>2</small>" in text
+    assert '<b>50.0%</b> <small class="soft">15.0–85.0</small> <small>2</small>' in text
 
 
 def test_a_model_without_both_modes_has_no_knowledge_bar(client: Client, suite: Suite) -> None:
