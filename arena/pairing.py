@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 BOOST: Final = 5.0
+UNCERTAIN: Final = 0.5
 PER_ORGANISATION: Final = 3
 """So many models of one organisation are drawn at once; clones of a model would otherwise buy it votes."""
 
@@ -89,14 +90,14 @@ def _names(one: Contender, other: Contender) -> bool:
     return any(fnmatchcase(other.name, pattern) for pattern in one.strict_targets)
 
 
-def weighted(contenders: Sequence[Contender]) -> dict[Pair, float]:
+def weighted(contenders: Sequence[Contender], boost: float = BOOST) -> dict[Pair, float]:
     """The probability of every pair by weights, boosts and targets; they add up to 1, or the table is empty.
 
     FastChat draws the first model even where nobody may meet it; here such a model is left out of the draw.
     """
     table: dict[Pair, float] = {}
     for one in contenders:
-        first = one.chance * (BOOST if one.is_new else 1.0)
+        first = one.chance * (boost if one.is_new else 1.0)
         rivals = _rivals(one, contenders)
         total = math.fsum(rivals.values())
         if first <= 0 or total <= 0:
@@ -130,14 +131,17 @@ def uncertain(contenders: Sequence[Contender], records: Mapping[Pair, Record]) -
 
 
 def probabilities(
-    contenders: Sequence[Contender], records: Mapping[Pair, Record], share_uncertain: float = 0.5
+    contenders: Sequence[Contender],
+    records: Mapping[Pair, Record],
+    share_uncertain: float = UNCERTAIN,
+    boost: float = BOOST,
 ) -> dict[Pair, float]:
     """The probability of every pair: `share_uncertain` of the draws where votes help most, the rest by weights.
 
     Every pair that may meet keeps a chance, so that the graph of models stays connected and any claim can be checked.
     """
     chosen = limited(contenders)
-    by_weight, by_need = weighted(chosen), uncertain(chosen, records)
+    by_weight, by_need = weighted(chosen, boost), uncertain(chosen, records)
     mixed = {
         pair: (1 - share_uncertain) * by_weight.get(pair, 0.0) + share_uncertain * by_need.get(pair, 0.0)
         for pair in by_weight.keys() | by_need.keys()

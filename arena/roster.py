@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -12,8 +12,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from arena.models import Battle, Entry, PairTally, VoteSource
-from arena.pairing import Contender, Pair, Record, pair_of, probabilities
+from arena.pairing import BOOST, UNCERTAIN, Contender, Pair, Record, pair_of, probabilities
 from arena.tallies import OVERALL
+from runners import overrides
 from runners.models import Conversation, LanguageModel, Message, ModelRevision
 
 SOURCE: Final = "arena"
@@ -29,6 +30,17 @@ _sizes: dict[str, tuple[float, int]] = {}
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What staff may set for all models: the boost of a new one, the votes until it is none, the weight of reference
+    players beside real models, and the share of draws where votes help most."""
+
+    boost: float = BOOST
+    new_until: int = NEW_UNTIL
+    gold_share: float = GOLD_SHARE
+    share_uncertain: float = UNCERTAIN
+
+
+@dataclass(frozen=True)
 class Pool:
     """The draw of one kind of battle: contenders by slug, their revisions, and every pair's probability."""
 
@@ -40,6 +52,12 @@ class Pool:
     @property
     def is_open(self) -> bool:
         return bool(self.table)
+
+
+def terms() -> Terms:
+    """The terms in force. One query."""
+    names = {f"arena.{name}": value for name, value in asdict(Terms()).items()}
+    return Terms(**{name.removeprefix("arena."): value for name, value in overrides.read(names).items()})
 
 
 def source() -> VoteSource:
@@ -89,9 +107,10 @@ def pool(kind: str) -> Pool:
 
 
 def _pool(kind: str, revisions: Sequence[ModelRevision]) -> Pool:
-    records = records_of(revisions)
-    contenders = contenders_of(revisions, records)
-    return Pool(kind, {one.slug: one for one in revisions}, contenders, probabilities(contenders, records))
+    records, now = records_of(revisions), terms()
+    contenders = contenders_of(revisions, records, now)
+    table = probabilities(contenders, records, now.share_uncertain, now.boost)
+    return Pool(kind, {one.slug: one for one in revisions}, contenders, table)
 
 
 def records_of(revisions: Iterable[ModelRevision]) -> dict[Pair, Record]:
@@ -108,23 +127,26 @@ def records_of(revisions: Iterable[ModelRevision]) -> dict[Pair, Record]:
     return records
 
 
-def contenders_of(revisions: Sequence[ModelRevision], records: dict[Pair, Record]) -> list[Contender]:
+def contenders_of(
+    revisions: Sequence[ModelRevision], records: dict[Pair, Record], now: Terms | None = None
+) -> list[Contender]:
     """The terms of each: its entry's, or the ordinary ones."""
+    now = now or Terms()
     votes: dict[str, int] = {}
     for pair, record in records.items():
         for name in pair:
             votes[name] = votes.get(name, 0) + record.votes
     real = sum(one.backend != ModelRevision.Backend.REFERENCE for one in revisions)
-    return [_contender(one, votes.get(one.slug, 0), beside_real=real >= 2) for one in revisions]
+    return [_contender(one, votes.get(one.slug, 0), now, beside_real=real >= 2) for one in revisions]
 
 
-def _contender(revision: ModelRevision, votes: int, *, beside_real: bool) -> Contender:
+def _contender(revision: ModelRevision, votes: int, now: Terms, *, beside_real: bool) -> Contender:
     entry = entry_of(revision)
     is_reference = revision.language_model.kind == LanguageModel.Kind.REFERENCE
     return Contender(
         name=revision.slug,
-        weight=entry.weight * (GOLD_SHARE if is_reference and beside_real else 1.0),
-        is_new=votes < NEW_UNTIL and not (is_reference and beside_real),
+        weight=entry.weight * (now.gold_share if is_reference and beside_real else 1.0),
+        is_new=votes < now.new_until and not (is_reference and beside_real),
         is_out=entry.is_out,
         is_private=entry.is_private,
         organisation=revision.language_model.organization,

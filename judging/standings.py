@@ -6,6 +6,7 @@ Writers are `judging.tally` (JudgedRun) and `judging.trials` (JudgeTrial), at th
 from __future__ import annotations
 
 from judging.models import Judge, JudgedRun, JudgeTrial, QuestionSet
+from runners import overrides
 from runners.models import ModelRevision
 
 
@@ -30,10 +31,20 @@ def judged_runs(question_set: QuestionSet, judge: Judge, *, every: bool = False)
 
 
 def judges_of(question_set: QuestionSet) -> list[Judge]:
-    """The judges that have numbers on this set: language models first, then imported ones, then the built-in rule."""
+    """The judges with numbers on this set: staff's default, then language models, imported ones, the built-in rule."""
     order = {Judge.Kind.LLM: 0, Judge.Kind.IMPORTED: 1, Judge.Kind.BUILTIN: 2}
-    judges = Judge.objects.filter(judged__question_set=question_set).distinct()
-    return sorted(judges, key=lambda judge: (order[Judge.Kind(judge.kind)], not judge.is_active, -judge.pk))
+    judges = list(Judge.objects.filter(judged__question_set=question_set).distinct())
+    name = default_name(question_set)
+    first = overrides.read({name: ""})[name] if len(judges) > 1 else ""
+    return sorted(
+        judges,
+        key=lambda judge: (judge.slug != first, order[Judge.Kind(judge.kind)], not judge.is_active, -judge.pk),
+    )
+
+
+def default_name(question_set: QuestionSet) -> str:
+    """The override that holds the slug of the judge whose numbers a set's board shows first."""
+    return f"judge.default.{question_set.slug}"
 
 
 def modes_of(question_set: QuestionSet, judge: Judge) -> list[str]:

@@ -40,7 +40,7 @@ def quota_check(network: str, *, is_staff: bool) -> Check:
         return Check("quota", "bad", quota_text(used), _("The queue page shows what is under way."))
     text = _("Within the quota: %(open)s of %(most)s under way, %(week)s of %(weekly)s this week.")
     return Check("quota", "ok", text % {
-        "open": used.open, "most": settings.SUBMISSIONS_OPEN, "week": used.week, "weekly": settings.SUBMISSIONS_WEEK,
+        "open": used.open, "most": used.limits.open, "week": used.week, "weekly": used.limits.week,
     })  # fmt: skip
 
 

@@ -11,10 +11,18 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from leaderboard.models import Submission
-from runners import networks
+from runners import networks, overrides
 from runners.models import ACTIVE
 
 WEEK = 7
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many submissions of one network may be under way at once, and how many it may send in seven days."""
+
+    open: int
+    week: int
 
 
 @dataclass(frozen=True)
@@ -23,10 +31,22 @@ class Usage:
 
     open: int
     week: int
+    limits: Limits
 
     @property
     def is_spent(self) -> bool:
-        return self.open >= settings.SUBMISSIONS_OPEN or self.week >= settings.SUBMISSIONS_WEEK
+        return self.open >= self.limits.open or self.week >= self.limits.week
+
+
+def defaults() -> dict[str, int]:
+    """The limits of the environment, by the names of their overrides."""
+    return {"quota.open": settings.SUBMISSIONS_OPEN, "quota.week": settings.SUBMISSIONS_WEEK}
+
+
+def limits() -> Limits:
+    """The limits in force. One query."""
+    found = overrides.read(defaults())
+    return Limits(found["quota.open"], found["quota.week"])
 
 
 def network_of(request: HttpRequest) -> str:
@@ -40,10 +60,10 @@ def network_hash(network: str, day: date) -> str:
 
 
 def usage(network: str) -> Usage:
-    """What the network has asked for in the last seven days. One query."""
+    """What the network has asked for in the last seven days. Two queries."""
     today = timezone.localdate()
     hashes = [network_hash(network, today - timedelta(days=days)) for days in range(WEEK)]
     counts = Submission.objects.filter(network_hash__in=hashes).aggregate(
         week=Count("pk", distinct=True), open=Count("pk", distinct=True, filter=Q(runs__status__in=ACTIVE))
     )
-    return Usage(counts["open"], counts["week"])
+    return Usage(counts["open"], counts["week"], limits())

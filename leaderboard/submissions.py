@@ -192,16 +192,16 @@ def _check_quota(network: str) -> None:
 
 def quota_text(used: quota.Usage) -> str:
     """Why nothing more is taken from this network for now."""
-    if used.open >= settings.SUBMISSIONS_OPEN:
+    if used.open >= used.limits.open:
         return _(
             "%(n)s of your submissions are still under way; at most %(limit)s may be. Wait until one has ended."
         ) % {
             "n": used.open,
-            "limit": settings.SUBMISSIONS_OPEN,
+            "limit": used.limits.open,
         }
     return _("Your network has sent %(n)s submissions in seven days; at most %(limit)s are taken.") % {
         "n": used.week,
-        "limit": settings.SUBMISSIONS_WEEK,
+        "limit": used.limits.week,
     }
 
 

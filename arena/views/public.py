@@ -29,6 +29,7 @@ def fair_play(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "arena",
         "draws": books.draws(),
+        "terms": roster.terms(),
         "retired": books.retired(),
         "exclusions": _by_rule(roster.SOURCE),
     }

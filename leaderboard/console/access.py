@@ -19,6 +19,7 @@ from leaderboard.console import second_factor
 
 View = Callable[..., HttpResponse]
 RUNS, MODELS, WORKERS = "leaderboard.operate_runs", "leaderboard.hide_models", "leaderboard.drain_workers"
+SETTINGS = "leaderboard.edit_settings"
 # Which permission an action of the console needs; see leaderboard.models.AuditEntry.Action.
 NEEDED = {
     "rerun": RUNS,
@@ -34,6 +35,7 @@ NEEDED = {
     "show": MODELS,
     "drain": WORKERS,
     "resume": WORKERS,
+    "setting": SETTINGS,
 }
 
 

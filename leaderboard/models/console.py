@@ -59,6 +59,7 @@ class AuditEntry(models.Model):
             ("operate_runs", "Can re-run, cancel, withdraw and prioritise runs in the console"),
             ("hide_models", "Can hide models from the boards in the console"),
             ("drain_workers", "Can drain and resume workers in the console"),
+            ("edit_settings", "Can change quotas, weights, judges and budgets in the console"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from runners.models.alarms import Alarm
 from runners.models.benchmarks import Benchmark, Suite, SuiteTask, Task
 from runners.models.conversations import Conversation, Message
 from runners.models.language_models import Endpoint, LanguageModel, ModelRevision, Price
+from runners.models.overrides import Override
 from runners.models.results import Artifact, Sample, TaskResult
 from runners.models.runs import ACTIVE, EvaluationRun, Generation, Worker
 
@@ -19,6 +20,7 @@ __all__ = [
     "LanguageModel",
     "Message",
     "ModelRevision",
+    "Override",
     "Price",
     "Sample",
     "Suite",
