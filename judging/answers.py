@@ -55,15 +55,16 @@ class Dialogue:
 def execute(attempt: Attempt, pulse: Pulse) -> None:
     """One attempt at the answers of a multi-turn run; then it waits for its judges. Raises supervise's exceptions."""
     run = attempt.run
-    concurrency = int(run.settings.get("max_concurrency", CONCURRENCY))
     question_set = QuestionSet.objects.get(suite=run.suite)
     try:
-        door = chat.open_door(run.revision, concurrency)
+        door = _door(attempt, pulse)
     except chat.ChatError as error:
         raise Failure(error.kind, error.message, error.permanent) from error
     try:
         _Answering(attempt, pulse, question_set, door).go()
     except ChildError as error:
+        # A server of our own that has died says why; the calls that it left can't.
+        pulse.look()
         raise Failure(error.kind, error.message, error.permanent) from error
     finally:
         door.close()
@@ -71,10 +72,22 @@ def execute(attempt: Attempt, pulse: Pulse) -> None:
         raise Lost("another attempt has taken over")
 
 
+def _door(attempt: Attempt, pulse: Pulse) -> chat.Door:
+    """The door to the run's model; weights without a server are served for as long as the run talks to them."""
+    run = attempt.run
+    at_once = run.settings.get("max_concurrency")
+    if run.revision.lane != "gpu":
+        return chat.open_door(run.revision, int(at_once or CONCURRENCY))
+    assert attempt.session is not None
+    told = attempt.session.serve(attempt, pulse)
+    return chat.open_door(run.revision, int(at_once or told["concurrency"]), base_url=told["base_url"])
+
+
 class _Answering:
     def __init__(self, attempt: Attempt, pulse: Pulse, question_set: QuestionSet, door: chat.Door) -> None:
         self.attempt, self.pulse, self.door = attempt, pulse, door
         self.run: EvaluationRun = attempt.run
+        self.is_hosted = self.run.revision.lane == "gpu"
         self.slug, self.protocol = question_set.slug, protocol_of(question_set)
         questions = list(question_set.questions.all()[: self.run.settings.get("limit")])
         self.total = sum(len(question.turns) for question in questions)
@@ -123,11 +136,15 @@ class _Answering:
         came = list(came)
         if not came:
             return
+        # A server of this attempt's own that cannot be reached has died: that is no answer, and no failure of one.
+        gone = [key for key, outcome in came if self.is_hosted and _is_gone(outcome)]
         failed = []
         with transaction.atomic():
             if not runs.beat(self.attempt.claim, done=self.done, total=self.total):
                 raise Lost("another attempt has taken over")
             for key, outcome in came:
+                if key in gone:
+                    continue
                 one = talking.pop(key)
                 if isinstance(outcome, chat.Reply):
                     store_reply(self.run, self.slug, self.protocol, one, outcome, self.price)
@@ -140,10 +157,16 @@ class _Answering:
                     if outcome.kind != "not_recorded":
                         store_failure(self.run, self.slug, self.protocol, one, outcome)
                         failed.append(outcome)
-        for _ in range(len(came) - len(failed)):
+        for _ in range(len(came) - len(failed) - len(gone)):
             self.breaker.answer()
+        if gone:
+            raise ChildError("endpoint_down", "The server that was started for this run has gone.", permanent=False)
         for error in failed:
             self.breaker.failure(CallFailed(error.kind, error.message), self.asked)
+
+
+def _is_gone(outcome: chat.Outcome) -> bool:
+    return isinstance(outcome, chat.ChatError) and outcome.kind == "endpoint_down"
 
 
 def store_reply(

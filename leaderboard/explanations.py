@@ -140,6 +140,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         _("The model does not fit into the machine's memory."),
         _("Use a smaller precision or a quantised version, or a bigger GPU."),
     ),
+    "no_chat_template": Explanation(
+        _("The model has no chat template, so that no conversation can be put to it."),
+        _("Choose suites of single questions, or submit the instruction-tuned model with its chat template."),
+    ),
     "missing_dependency": Explanation(
         _("The worker's machine lacks a package that this model needs."),
         _("Install the extra that the message names in the environment of the worker."),

@@ -196,7 +196,10 @@ def _contents(model: HubModel, refused: HubError | TookTooLong | None) -> list[C
     if model.has_chat_template:
         checks.append(Check("template", "ok", _("It has a chat template; questions are asked through it.")))
     else:
-        remedy = _("That is right for a base model; an instruction-tuned one should carry its template.")
+        remedy = _(
+            "That is right for a base model; an instruction-tuned one should carry its template. "
+            "Suites of conversations can't be chosen without one."
+        )
         checks.append(Check("template", "warning", _("It has no chat template: it is asked in plain text."), remedy))
     return [*checks, _weights_check(model), _code_check(refused, kind)]
 

@@ -153,9 +153,12 @@ def may_cancel(submission: Submission, run: EvaluationRun) -> bool:
 def check_suite(revision: ModelRevision, suite: Suite) -> None:
     """Raises CannotRunSuite where the revision's backend can run no task of the suite."""
     if suite.kind == Suite.Kind.MULTI_TURN and suite.retired_at is None and suite.published_at is not None:
-        if revision.lane == "gpu":
+        if revision.has_chat_template is False:
             raise CannotRunSuite(
-                _("%(suite)s is a conversation with a served model; serve it (vllm serve) and let staff add it.")
+                _(
+                    "%(suite)s is a conversation, and this model has no chat template to put one through. "
+                    "Choose suites of single questions, or submit the instruction-tuned model."
+                )
                 % {"suite": suite.title}
             )
         return

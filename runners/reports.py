@@ -78,7 +78,10 @@ class TaskSpec(_Wire):
 
 @dataclass(frozen=True)
 class RunSpec(_Wire):
-    """One attempt at one run: a model, its tasks in order, and everything a rerun needs."""
+    """One attempt at one run: a model, its tasks in order, and everything a rerun needs.
+
+    `conversation`: no tasks; the model is served on the loopback until the child ends or gets its next run.
+    """
 
     run_id: int
     attempt: int
@@ -92,6 +95,7 @@ class RunSpec(_Wire):
     apply_chat_template: bool = True
     system_instruction: str | None = None
     request_timeout: float = 120.0
+    conversation: bool = False
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Self:
@@ -170,11 +174,12 @@ class Event(_Wire):
 
     kind: "environment" (data: versions, GPU, model sha, chat_template_sha, dtype, batch), "loading" (message),
     "progress" (task, done, total over the whole run), "task" (task finished: its report file may be read),
+    "serving" (data: base_url and concurrency of a server that answers conversations),
     "failed" (error_kind, permanent, message; the child exits 1 after it), "finished" (the child exits 0 after it).
     A run that was asked to stop (SIGTERM) exits 143 with everything answered so far kept.
     """
 
-    kind: Literal["environment", "loading", "progress", "task", "failed", "finished"]
+    kind: Literal["environment", "loading", "progress", "task", "serving", "failed", "finished"]
     task: str | None = None
     done: int | None = None
     total: int | None = None

@@ -65,6 +65,32 @@ def run_spec(run: EvaluationRun, attempt: int, model: ModelSpec | None = None) -
     )
 
 
+def conversation_spec(run: EvaluationRun, attempt: int) -> RunSpec:
+    """What the child needs to let this run's model be talked to; loaded as `run_spec` would. Raises CannotRun."""
+    revision, options = run.revision, run.settings
+    if revision.has_chat_template is False:
+        raise CannotRun(
+            "no_chat_template",
+            f"{revision} has no chat template, so that it is not known how a conversation is put to it. Choose suites "
+            "of single questions for a base model; an instruction-tuned model should carry chat_template in its "
+            "tokenizer.",
+        )
+    return RunSpec(
+        run_id=run.pk,
+        attempt=attempt,
+        workdir=run.workdir,
+        model=model_spec(revision),
+        tasks=[],
+        seed=options.get("seed", 1234),
+        batch_size=options.get("batch_size"),
+        max_concurrency=options.get("max_concurrency", 32),
+        max_length=options.get("max_length"),
+        apply_chat_template=options.get("apply_chat_template", bool(revision.has_chat_template)),
+        system_instruction=options.get("system_instruction"),
+        conversation=True,
+    )
+
+
 def model_spec(revision: ModelRevision) -> ModelSpec:
     """What to load: a player, an endpoint, or the downloaded folder of a Hub model at its commit."""
     endpoint = revision.endpoint

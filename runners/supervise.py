@@ -12,60 +12,20 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError
 
 from runners import extraction, fetching, record, runs, specify
 from runners.adapters.harness import Child
+from runners.attempts import Attempt, Cancelled, Drained, Failure, Lost, Pulse, Stopped, beat
 from runners.logs import for_the_public
-from runners.models import EvaluationRun, Task, Worker
+from runners.models import EvaluationRun, Worker
 from runners.reports import Event, RunSpec, TaskReport
 
+__all__ = ["Attempt", "Cancelled", "Drained", "Failure", "Lost", "Pulse", "Stopped", "execute"]
 log = logging.getLogger(__name__)
-
-
-class Stopped(Exception):
-    """The attempt must end now; the message says why."""
-
-
-class Lost(Stopped):
-    """Fenced off: another attempt may be running, so nothing more may be written."""
-
-
-class Cancelled(Stopped):
-    """Somebody asked the run to stop."""
-
-
-class Drained(Stopped):
-    """The worker is going away; the run goes back in line unharmed."""
-
-
-@dataclass
-class Failure(Exception):
-    """The attempt failed, with a kind for machines and words for people."""
-
-    kind: str
-    message: str
-    permanent: bool
-
-
-@dataclass
-class Attempt:
-    """What the supervisor remembers of the attempt it watches. Times are monotonic seconds."""
-
-    claim: runs.Claim
-    run: EvaluationRun
-    tasks: dict[str, Task]
-    done: int = 0
-    total: int | None = None
-    stage: str = "loading"
-    loaded: bool = False
-    finished: bool = False
-    last_beat: float = 0.0
-    moved_at: float = field(default_factory=time.monotonic)
 
 
 # How a suite of a kind is run where it is not by the evaluation child; other floors put theirs in when they start.
@@ -75,31 +35,6 @@ Executor = Callable[["Attempt", "Pulse"], None]
 EXECUTORS: dict[str, Executor] = {}
 # What takes a run on from a status in this process (`evaluate --now`): run id in, False where nothing was to claim.
 PHASES: dict[str, Callable[[int], bool]] = {}
-
-
-@dataclass
-class Pulse:
-    """The heartbeat of an attempt that runs in this process; also who asks whether it must stop."""
-
-    attempt: Attempt
-    on_beat: Callable[[Attempt], None] | None = None
-    draining: Callable[[], bool] = lambda: False
-
-    def __call__(self, done: int, total: int | None, stage: str) -> None:
-        """Beats when it is due. Raises Lost, Cancelled or Drained."""
-        attempt, now = self.attempt, time.monotonic()
-        attempt.done, attempt.total, attempt.stage, attempt.loaded = done, total, stage, True
-        if now - attempt.last_beat < settings.BEAT_SECONDS:
-            return
-        attempt.last_beat = now
-        if not _beat(attempt, ""):
-            raise Lost("another attempt has taken over")
-        if self.on_beat is not None:
-            self.on_beat(attempt)
-        if runs.cancel_requested(attempt.claim):
-            raise Cancelled("asked to stop")
-        if self.draining():
-            raise Drained("the worker was asked to leave; the run waits for the next one")
 
 
 def execute(
@@ -141,10 +76,11 @@ class Session:
         self._last = None
         run = EvaluationRun.objects.select_related("revision__endpoint", "suite").get(pk=claim.run_id)
         _check_disk()
-        attempt = Attempt(claim, run, {})
+        attempt = Attempt(claim, run, {}, session=self)
         pulse = Pulse(attempt, self.on_beat, self.draining)
         if executor := EXECUTORS.get(run.suite.kind):
             executor(attempt, pulse)
+            self._last = run
             return
         if run.answers_of:
             spec = extraction.run_spec(run, claim.attempt)
@@ -158,6 +94,17 @@ class Session:
         runs.finish(claim)
         shutil.rmtree(run.workdir, ignore_errors=True)
         self._last = run
+
+    def serve(self, attempt: Attempt, pulse: Pulse) -> dict[str, Any]:
+        """The attempt's model behind an OpenAI-compatible server on the loopback: base_url, concurrency.
+
+        It serves until the session's next run or its end; from now on `pulse` raises when its process is gone.
+        """
+        fetching.fetch(attempt.run.revision, pulse)
+        self._ask(specify.conversation_spec(attempt.run, attempt.claim.attempt))
+        self._watch(attempt)
+        pulse.look = self._watch_on(attempt)
+        return attempt.serving
 
     def next_claim(self, worker: str) -> runs.Claim | None:
         """A waiting run of the model that is loaded, so that it is loaded once for all its suites."""
@@ -197,10 +144,29 @@ class Session:
             if time.monotonic() - attempt.last_beat >= settings.BEAT_SECONDS:
                 self._beat(attempt, child)
 
+    def _watch_on(self, attempt: Attempt) -> Callable[[], None]:
+        """What to look at while the attempt talks to the child's model; raises how the child ended or stalled."""
+        child, done, moved_at = self._child, -1, time.monotonic()
+        assert child is not None
+
+        def look() -> None:
+            nonlocal done, moved_at
+            for event in child.events(0.001):
+                _take(attempt, event)
+            if child.gone:
+                raise _death(child)
+            if attempt.done != done:
+                done, moved_at = attempt.done, time.monotonic()
+            elif time.monotonic() - moved_at > settings.STALL_SECONDS:
+                child.kill()
+                raise _stalled(settings.STALL_SECONDS, "talking")
+
+        return look
+
     def _beat(self, attempt: Attempt, child: Child) -> None:
         """A heartbeat, and everything that may end the attempt at one."""
         now = attempt.last_beat = time.monotonic()
-        if not _beat(attempt, child.log):
+        if not beat(attempt, child.log):
             child.kill()
             raise Lost("another attempt has taken over")
         if self.on_beat is not None:
@@ -214,7 +180,7 @@ class Session:
         limit = settings.STALL_SECONDS if attempt.loaded else settings.LOADING_SECONDS
         if now - attempt.moved_at > limit:
             child.kill()
-            raise Failure("stalled", f"No answer came for {limit / 60:.0f} minutes ({attempt.stage}).", False)
+            raise _stalled(limit, attempt.stage)
 
 
 def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], str] = lambda: "") -> None:
@@ -237,15 +203,6 @@ def conclude(claim: runs.Claim, work: Callable[[], None], log_of: Callable[[], s
         runs.fail(claim, "internal", for_the_public(f"{type(error).__name__}: {error}"), permanent=False, log=log_of())
 
 
-def _beat(attempt: Attempt, text: str) -> bool:
-    """A heartbeat that outlives a database that is away for less than the lease."""
-    try:
-        return runs.beat(attempt.claim, done=attempt.done, total=attempt.total, stage=attempt.stage, log=text)
-    except OperationalError:
-        log.warning("heartbeat of run %s could not be written; trying again", attempt.claim.run_id)
-        return True
-
-
 def _take(attempt: Attempt, event: Event) -> None:
     """One event of the child, taken in."""
     if event.kind == "progress":
@@ -262,6 +219,8 @@ def _take(attempt: Attempt, event: Event) -> None:
     elif event.kind == "task" and event.task:
         attempt.moved_at = time.monotonic()
         publish(attempt, event.task)
+    elif event.kind == "serving":
+        attempt.serving = event.data
     elif event.kind == "failed":
         raise Failure(event.error_kind or "unknown", event.message or "The evaluation failed.", bool(event.permanent))
     elif event.kind == "finished":
@@ -287,6 +246,10 @@ def _check_disk() -> None:
             f"{settings.MIN_FREE_BYTES / 1024**2:.0f} MB are needed. Free some space; the run will be tried again.",
             False,
         )
+
+
+def _stalled(seconds: float, stage: str) -> Failure:
+    return Failure("stalled", f"No answer came for {seconds / 60:.0f} minutes ({stage}).", False)
 
 
 def _death(child: Child) -> Failure:

@@ -19,13 +19,24 @@ def _as_it_is(task: str, sample: SampleReport) -> SampleReport:
 
 
 @dataclass(frozen=True)
+class Chat:
+    """An OpenAI-compatible server with the model on the loopback, and how many requests at once serve it well."""
+
+    base_url: str
+    concurrency: int
+    close: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True)
 class Loaded:
     """A language model ready to answer.
 
     `models[mode]` is the lm-eval LM that answers tasks of that mode; a mode that is absent cannot be run.
     `templated[mode]`: whether its prompts go through a chat template. `chunk`: requests per inner call for
     engines that hand answers back only at the end. `identity` joins the answers' namespace, `environment` the
-    run's record. `recorded(task, sample)` is a sample as it is written down.
+    run's record. `serve(told, died)` lets the model be talked to: `told` is called when `environment` has
+    changed, `died` when the server ended by itself.
+    `recorded(task, sample)` is a sample as it is written down.
     """
 
     models: dict[Mode, Any]
@@ -35,6 +46,7 @@ class Loaded:
     chunk: int | None = None
     recorded: Callable[[str, SampleReport], SampleReport] = _as_it_is
     close: Callable[[], None] = field(default=_nothing)
+    serve: Callable[[Callable[[], None], Callable[[ChildError], None]], Chat] | None = None
 
 
 def check(spec: RunSpec) -> None:

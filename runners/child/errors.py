@@ -17,6 +17,7 @@ ErrorKind = Literal[
     "model_missing",
     "unsupported_model",
     "does_not_fit",
+    "no_chat_template",
     "endpoint_down",
     "endpoint_slow",
     "endpoint_html",

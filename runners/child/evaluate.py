@@ -39,12 +39,16 @@ class Child:
         self.emit, self.load_task = emit, load_task
         self._loaded: backends.Loaded | None = None
         self._for: str | None = None
+        self._chat: backends.Chat | None = None
 
     def run(self, spec: RunSpec) -> None:
         """All tasks of a run, in order; a task whose report is in the workdir already is only announced again.
 
         Raises ChildError; what was answered and published before stays.
         """
+        self._hang_up()
+        if spec.conversation:
+            return self._serve(spec)
         workdir = Path(spec.workdir)
         backends.check(spec)
         fastpath.install()
@@ -68,14 +72,33 @@ class Child:
         if unreadable is not None:
             raise unreadable
 
+    def _serve(self, spec: RunSpec) -> None:
+        """Lets the model be talked to; what its supervisor does with it is no business of this process."""
+        loaded = self._model(spec)
+        if loaded.serve is None:
+            message = f"{spec.model.name} answers no conversations with this backend; run it with vLLM's server."
+            raise ChildError("bad_spec", message, permanent=True)
+        self._tell_environment(spec, loaded)
+        self._chat = loaded.serve(functools.partial(self._tell_environment, spec, loaded), self._tell_death)
+        self.emit(Event("serving", data={"base_url": self._chat.base_url, "concurrency": self._chat.concurrency}))
+
     def _tell_environment(self, spec: RunSpec, loaded: backends.Loaded) -> None:
         data = {**_settings(spec), **environment.describe(), **loaded.environment}
         self.emit(Event("environment", data=data))
 
     def close(self) -> None:
+        self._hang_up()
         if self._loaded is not None:
             self._loaded.close()
             self._loaded = None
+
+    def _tell_death(self, error: ChildError) -> None:
+        self.emit(Event("failed", error_kind=error.kind, permanent=error.permanent, message=error.message))
+
+    def _hang_up(self) -> None:
+        if self._chat is not None:
+            self._chat.close()
+            self._chat = None
 
     def _tasks(self, spec: RunSpec) -> tuple[list[LoadedTask], Exception | None]:
         """The tasks whose items can be read, and what was wrong with the first that can't: it ends the run, but
@@ -93,7 +116,7 @@ class Child:
 
     def _model(self, spec: RunSpec) -> backends.Loaded:
         # All that a model is loaded with: every setting but those of the run itself.
-        wanted = dataclasses.replace(spec, run_id=0, attempt=0, workdir="", tasks=[]).to_json()
+        wanted = dataclasses.replace(spec, run_id=0, attempt=0, workdir="", tasks=[], conversation=False).to_json()
         if self._loaded is None or self._for != wanted:
             self.close()
             self.emit(Event("loading", message=f"loading {spec.model.name}"))

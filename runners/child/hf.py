@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from runners.child.backends import Loaded
+from runners.child.backends import Chat, Loaded
 from runners.child.errors import ChildError, TryAgain
 from runners.reports import RunSpec
 
@@ -68,15 +68,16 @@ class Ladder:
             if not out_of_memory(error):
                 raise
         # Outside of the handler: a traceback that is alive holds the tensors of the failed batch.
-        self._step_down()
-        raise TryAgain
+        self.step_down()
 
-    def _step_down(self) -> None:
+    def step_down(self, told: Callable[[], None] = lambda: None) -> NoReturn:
+        """A smaller batch next time; `told` is called when it is. Raises TryAgain, or ChildError("does_not_fit")."""
         batch = int(self.lm.batch_size)
         if self._again:
             self._again = False
         elif batch > 1:
             self.lm.batch_size_per_gpu = self.environment["batch_size"] = batch // 2
+            told()
         else:
             raise ChildError(
                 "does_not_fit",
@@ -85,6 +86,7 @@ class Ladder:
                 permanent=True,
             )
         empty_cache()
+        raise TryAgain
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -227,9 +229,18 @@ def _loaded(spec: RunSpec, lm: Any, batch: int) -> Loaded:
     }
     templated = spec.apply_chat_template and template is not None
     model = Ladder(lm, environment)
+
+    def serve(told: Callable[[], None], died: Callable[[ChildError], None]) -> Chat:
+        from runners.child import hf_chat
+
+        server = hf_chat.serve(spec.model.name, model, told)
+        # One batch is answered while the next one waits.
+        return Chat(server.base_url, 2 * int(model.batch_size), server.close)
+
     return Loaded(
         models={"generate": model, "likelihood": model},
         templated={"generate": templated, "likelihood": templated},
         identity=identity,
         environment=environment,
+        serve=serve,
     )

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from runners.child import hf
-from runners.child.backends import Loaded
-from runners.child.errors import ChildError
+from runners.child.backends import Chat, Loaded
+from runners.child.errors import ChildError, ErrorKind
+from runners.child.hf_chat import no_template
 from runners.reports import RunSpec
 
 CHUNK = 512
@@ -58,7 +60,7 @@ class Server:
     """`vllm serve` as a child that dies with this process; `log` holds what it printed."""
 
     def __init__(self, command: list[str], port: int, log: Path) -> None:
-        self.port, self.log = port, log
+        self.port, self.log, self._closing = port, log, False
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line, a list
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_parent()
@@ -78,7 +80,18 @@ class Server:
         self.close()
         raise ChildError("endpoint_slow", f"vLLM was not ready after {seconds:.0f} s.", permanent=False)
 
+    def watch(self, died: Callable[[ChildError], None]) -> None:
+        """Calls `died` when the server ends without having been closed."""
+
+        def wait() -> None:
+            self._process.wait()
+            if not self._closing:
+                died(self._died("serving"))
+
+        threading.Thread(target=wait, daemon=True).start()
+
     def close(self) -> None:
+        self._closing = True
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -86,7 +99,7 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def _died(self) -> ChildError:
+    def _died(self, doing: str = "loading") -> ChildError:
         said = self.log.read_text(encoding="utf-8", errors="replace")
         tail = "\n".join(said.splitlines()[-15:])
         if any(sign in said for sign in NO_MEMORY):
@@ -96,7 +109,8 @@ class Server:
                 permanent=True,
             )
         code = self._process.returncode
-        return ChildError("unsupported_model", f"vLLM ended with code {code} while loading.\n{tail}", permanent=False)
+        kind: ErrorKind = "unsupported_model" if doing == "loading" else "endpoint_down"
+        return ChildError(kind, f"vLLM ended with code {code} while {doing}.\n{tail}", permanent=False)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -145,6 +159,12 @@ def _served(spec: RunSpec, folder: Path, chosen: dict[str, Any]) -> Loaded:
     )
     loaded = api.load(dataclasses.replace(spec, model=model))
 
+    def serve(told: Callable[[], None], died: Callable[[ChildError], None]) -> Chat:
+        if not template:
+            raise no_template(spec.model.name)
+        server.watch(died)
+        return Chat(f"http://127.0.0.1:{port}/v1", spec.max_concurrency)
+
     def close() -> None:
         loaded.close()
         server.close()
@@ -154,6 +174,7 @@ def _served(spec: RunSpec, folder: Path, chosen: dict[str, Any]) -> Loaded:
         identity=_identity(spec, "serve"),
         environment={"engine": "vllm serve", "command": command[1:2] + command[3:], **_facts(spec)},
         close=close,
+        serve=serve,
     )
 
 

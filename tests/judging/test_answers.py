@@ -12,7 +12,7 @@ from django.utils import timezone
 from judging import question_sets
 from judging.models import Answer
 from runners import supervise
-from runners.models import EvaluationRun, LanguageModel, Message, ModelRevision, Price
+from runners.models import EvaluationRun, Message, ModelRevision, Price
 from tests.fake_openai import Behaviour, FakeOpenAI
 from tests.judging.judged import answered, make_set, served
 
@@ -115,13 +115,3 @@ def test_a_reference_player_answers_what_it_has_recorded_and_nothing_else() -> N
     assert run.status == "judging"
     assert Answer.objects.filter(run=run, quality="terse").count() == 24
     assert not Message.objects.filter(status="error").exists()
-
-
-def test_weights_without_a_server_are_refused_with_the_way_to_serve_them() -> None:
-    model = LanguageModel.objects.create(slug="maker/m", name="m", kind="open")
-    revision = ModelRevision.objects.create(
-        language_model=model, slug="maker/m@1", backend="hf", hub_id="maker/m", commit_sha="1" * 40
-    )
-    run = answered(revision, make_set(1))
-    assert (run.status, run.error_kind) == ("failed", "needs_server")
-    assert "vllm serve maker/m" in run.error_text and "add_endpoint" in run.error_text

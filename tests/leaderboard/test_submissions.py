@@ -225,3 +225,12 @@ def test_a_trial_does_not_stand_on_the_board() -> None:
     whole = factories.make_finished_run(revision, suite)
     factories.make_finished_run(revision, suite, settings={"limit": 2})
     assert [run.pk for run in boards.listed_runs(suite)] == [whole.pk]
+
+
+@pytest.mark.parametrize("backend", ["hf", "vllm"])
+def test_weights_are_taken_for_conversations_where_they_have_a_chat_template(backend: str) -> None:
+    suite = factories.make_suite("talks", tasks=0, kind="multi_turn")
+    submissions.check_suite(factories.make_revision(backend=backend), suite)
+    base = factories.make_revision(backend=backend, has_chat_template=False)
+    with pytest.raises(submissions.CannotRunSuite, match="talks"):
+        submissions.check_suite(base, suite)
