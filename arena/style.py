@@ -6,16 +6,21 @@ length is in tokens where the server told them, else in characters: one unit wit
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 _CODE: Final = re.compile(r"```[^`]*```")
 _HEADER: Final = re.compile(r"^#{1,6}\s", re.MULTILINE)
 # Blank lines before a list item are not part of it: "^\s*" would count the same and be quadratic on empty lines.
 _LIST: Final = re.compile(r"^[^\S\n]*(?:\d+\.|[-*+])\s", re.MULTILINE)
 _BOLD: Final = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
+
+
+Turns = tuple[str, ...]
+"""The answers of one model in a conversation, turn by turn."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +62,22 @@ def _sums(answers: Answers, known: bool) -> dict[str, int]:
         "lists": sum(one.lists for one in counts),
         "bold": sum(one.bold for one in counts),
     }
+
+
+def turns_of(value: Any) -> Turns:
+    """The answers in a cell of a file: one text, or a list of texts or messages, as such or as JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return (value,)
+    if isinstance(value, str):
+        return (value,) if value else ()
+    if not isinstance(value, list):
+        return ()
+    said = [
+        one.get("content") if isinstance(one, dict) else one
+        for one in value
+        if not isinstance(one, dict) or one.get("role", "assistant") == "assistant"
+    ]
+    return tuple(text for text in said if isinstance(text, str))

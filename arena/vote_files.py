@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
+from arena.style import Turns, turns_of
+
 REQUIRED: Final = ("model_a", "model_b", "winner")
 # The names that a field goes by in common files, first match; `--map` overrides.
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -30,6 +32,8 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "language": ("language",),
     "category": ("category",),
     "tstamp": ("tstamp", "timestamp"),
+    "answer_a": ("answer_a", "response_a", "conversation_a"),
+    "answer_b": ("answer_b", "response_b", "conversation_b"),
 }
 WINNERS: Final = {
     **dict.fromkeys(("model_a", "a", "left", "1", "leftvote"), "a"),
@@ -47,7 +51,10 @@ class Refused(ValueError):
 
 
 class RawVote(NamedTuple):
-    """One verdict as the file has it; empty texts and None where it says nothing. `cast_at` is seconds since 1970."""
+    """One verdict as the file has it; empty texts and None where it says nothing. `cast_at` is seconds since 1970.
+
+    `answers`: both sides' texts where the file has them; their style is counted and the texts are not kept.
+    """
 
     line: int
     model_a: str
@@ -61,6 +68,7 @@ class RawVote(NamedTuple):
     category: str
     cast_at: float | None
     is_inconsistent: bool
+    answers: tuple[Turns, Turns] | None = None
 
 
 class Fault(NamedTuple):
@@ -225,8 +233,11 @@ def _vote(line: int, row: Mapping[str, Any]) -> RawVote | Fault:
     if len(category) > 80 or len(language) > 8:
         return Fault(line, "a category longer than 80 characters or a language longer than 8 (use ko, en, …)")
     known = (_text(row.get("id")), _text(row.get("prompt")), turn, _text(row.get("voter")))
+    answers = (
+        (turns_of(row["answer_a"]), turns_of(row["answer_b"])) if "answer_a" in row and "answer_b" in row else None
+    )
     return RawVote(
-        line, model_a, model_b, winner, *known, language, category, cast_at, said.lower() == INCONSISTENT
+        line, model_a, model_b, winner, *known, language, category, cast_at, said.lower() == INCONSISTENT, answers
     )  # fmt: skip
 
 

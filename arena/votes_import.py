@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from arena import tallies
+from arena import answer_files, tallies
 from arena.models import Vote, Voter, VoteSource
 from arena.vote_files import ALIASES, Fault, RawVote, Refused, VoteFile
 from runners.catalog import register_imported
@@ -47,7 +47,9 @@ class BadRows(Refused):
 
 @dataclass
 class Report:
-    """What an import did. `known` rows had been imported before (or stand twice in the file)."""
+    """What an import did. `known` rows had been imported before (or stand twice in the file); `styled`: rows whose
+    answers' length and Markdown could be counted.
+    """
 
     source: str
     rows: int = 0
@@ -55,6 +57,7 @@ class Report:
     skipped: int = 0
     faults: list[Fault] = field(default_factory=list)
     new_models: int = 0
+    styled: int = 0
     seconds: float = 0.0
 
     @property
@@ -63,17 +66,26 @@ class Report:
 
 
 def import_votes(
-    path: Path, source: str, *, columns: Mapping[str, str] | None = None, judge: str = "", skip_bad: bool = False
+    path: Path,
+    source: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    judge: str = "",
+    skip_bad: bool = False,
+    answers: Path | None = None,
 ) -> Report:
     """Takes the votes of people of a file into `source`, or with `judge` that judge's verdicts on the same items.
+
+    The style of the answers is counted where the file has their texts, or `answers` has (`arena.answer_files`).
 
     Raises Refused, with nothing stored, for a file that cannot be read or (unless `skip_bad`) has a faulty row.
     """
     began = time.monotonic()
     report = Report(f"{JUDGE}{judge}" if judge else source)
     file = VoteFile(path, columns or {})
+    styles = answer_files.read(answers) if answers is not None else None
     with tempfile.TemporaryFile() as spool:
-        staged = _Staged(spool, source)
+        staged = _Staged(spool, source, styles)
         for row in file.rows():
             if isinstance(row, Fault):
                 report.skipped += 1
@@ -98,8 +110,9 @@ def import_votes(
 class _Staged:
     """Checked rows on disk, names replaced by numbers: what is kept in memory are the distinct models and voters."""
 
-    def __init__(self, spool: IO[bytes], source: str) -> None:
-        self.spool, self.source = spool, source
+    def __init__(self, spool: IO[bytes], source: str, styles: answer_files.Styles | None = None) -> None:
+        self.spool, self.source, self.styles = spool, source, styles
+        self.styled = 0
         self.models: dict[str, int] = {}
         self.voters: dict[str, int] = {}
         self.tags: dict[str, str] = {"": ""}
@@ -119,10 +132,20 @@ class _Staged:
         self.chunk.append((
             vote.line, left, right, vote.winner, voter, vote_id and _short(vote_id, 80),
             _short(f"{self.source}/{asked}", 160) if asked else "", vote.turn, vote.category, vote.language,
-            vote.cast_at, vote.is_inconsistent,
+            vote.cast_at, vote.is_inconsistent, self._style(vote, asked),
         ))  # fmt: skip
         if len(self.chunk) >= CHUNK:
             self.flush()
+
+    def _style(self, vote: RawVote, asked: str) -> str | None:
+        """What both answers look like as JSON; None where one of them is not known."""
+        found = None
+        if vote.answers is not None and all(vote.answers):
+            found = answer_files.style(vote.answers, vote.turn)
+        elif self.styles is not None:
+            found = self.styles.of(asked, (vote.model_a, vote.model_b), vote.turn)
+        self.styled += found is not None
+        return found
 
     def flush(self) -> None:
         if self.chunk:
@@ -158,27 +181,43 @@ def _store(staged: _Staged, source: VoteSource, digest: str, report: Report) -> 
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for chunk in staged.chunks():
-            for line, left, right, winner, voter, vote_id, item, turn, category, language, cast_at, flag in chunk:
-                yield (
+            for (
+                line,
+                left,
+                right,
+                winner,
+                voter,
+                vote_id,
+                item,
+                turn,
+                category,
+                language,
+                cast_at,
+                flag,
+                style,
+            ) in chunk:
+                row = (
                     source.pk, vote_id or f"{digest[:16]}:{line}", ids[left], ids[right], winner, voters[voter],
                     item, turn, category, language, '["inconsistent"]' if flag else "[]", "",
                     now if cast_at is None else _moment(cast_at),
                 )  # fmt: skip
+                yield (*row, style) if staged.styled else row
 
-    _insert(rows())
+    _insert(rows(), (*_COLUMNS, "style") if staged.styled else _COLUMNS)
+    report.styled = staged.styled
     fresh = Vote.objects.filter(source=source, pk__gt=before)
     table = tallies.tabulate(tallies.groups(fresh))
     report.stored = sum(sum(counts) for cell, counts in table.items() if cell.category == tallies.OVERALL)
     tallies.add(source.pk, table)
 
 
-def _insert(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Rows of `_COLUMNS`; those whose id the source already has are left out."""
-    names = ", ".join(_COLUMNS)
+def _insert(rows: Iterable[tuple[Any, ...]], columns: tuple[str, ...]) -> None:
+    """Rows of these columns; those whose id the source already has are left out."""
+    names = ", ".join(columns)
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             cursor.execute("PRAGMA cache_size = -262144")  # 256 MB for this connection: indexes are written at random
-            marks = ", ".join(["%s"] * len(_COLUMNS))
+            marks = ", ".join(["%s"] * len(columns))
             statement = f"INSERT INTO arena_vote ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
             cursor.executemany(statement, cast(Any, rows))
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,39 @@ def test_the_sites_own_battles_take_no_import(tmp_path: Path) -> None:
     Vote.objects.filter(pk=vote.pk).update(battle=battle)
     with pytest.raises(CommandError, match="this site's own battles"):
         run(tmp_path, GOOD)
+
+
+def test_style_is_counted_where_the_file_has_both_answers_and_no_text_is_kept(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        'model_a,model_b,winner,response_a,response_b\nx,y,a,**굵게** 답합니다,"[""첫째"", ""- 둘째""]"\nx,y,b,답,\n',
+    )
+    first, second = Vote.objects.order_by("pk")
+    assert first.style == {
+        "left": {"tokens": 11, "headers": 0, "lists": 0, "bold": 1},
+        "right": {"tokens": 6, "headers": 0, "lists": 1, "bold": 0},
+    }
+    assert second.style is None
+
+
+def test_answers_of_another_file_are_found_by_question_and_model_up_to_the_turn(tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    lines = [
+        {"question_id": "q1", "model": model, "turns": [text, "## 둘"]} for model, text in (("x", "하나"), ("y", ""))
+    ]
+    answers.write_text("\n".join(json.dumps(line) for line in lines))
+    run(tmp_path, GOOD, answers=answers)
+    first, second = Vote.objects.order_by("turn")
+    assert (first.style["left"]["tokens"], first.style["left"]["headers"]) == (2, 0)
+    assert (second.style["left"]["tokens"], second.style["left"]["headers"]) == (6, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"question_id": 1, "model": "x"}', "[1]", "no JSON", '{"model": "x", "turns": ["a"]}']
+)
+def test_a_faulty_file_of_answers_is_refused_by_its_line(tmp_path: Path, text: str) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"question_id": 1, "model": "x", "turns": ["a"]}\n' + text + "\n")
+    with pytest.raises(CommandError, match="Line 2 of the answers"):
+        run(tmp_path, GOOD, answers=answers)
+    assert not Vote.objects.exists()

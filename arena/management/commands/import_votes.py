@@ -21,6 +21,10 @@ class Command(BaseCommand):
             help=f"how the file calls a field; the fields are {', '.join(ALIASES)}",
         )  # fmt: skip
         parser.add_argument("--judge", default="", metavar="SLUG", help="a judge's verdicts on this source's items")
+        parser.add_argument(
+            "--answers", type=Path, metavar="FILE",
+            help="JSON Lines with question_id, model and turns: the answers, for ratings with style held equal",
+        )  # fmt: skip
         parser.add_argument("--skip-bad", action="store_true", help="leave faulty rows out instead of refusing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,10 +39,12 @@ class Command(BaseCommand):
                 raise CommandError(f"“{slug}” is not a slug of letters, digits, dots and dashes (70 at most).")
         if not options["file"].is_file():
             raise CommandError(f"There is no file {options['file']}.")
+        if options["answers"] is not None and not options["answers"].is_file():
+            raise CommandError(f"There is no file {options['answers']}.")
         try:
             report = import_votes(
                 options["file"], options["source"], columns=columns, judge=options["judge"],
-                skip_bad=options["skip_bad"],
+                skip_bad=options["skip_bad"], answers=options["answers"],
             )  # fmt: skip
         except Refused as error:
             raise CommandError(f"{options['file'].name}: {error}") from error
@@ -46,5 +52,6 @@ class Command(BaseCommand):
             self.stderr.write(f"line {fault.line} skipped: {fault.message}")
         self.stdout.write(
             f"{report.source}: {report.stored:,} votes stored, {report.known:,} known before, "
-            f"{report.skipped:,} skipped, {report.new_models:,} new models, {report.seconds:.1f} s"
+            f"{report.skipped:,} skipped, {report.new_models:,} new models, "
+            f"{report.styled:,} with the style of both answers, {report.seconds:.1f} s"
         )
