@@ -93,14 +93,14 @@ def wrk(port: int, path: str) -> tuple[float, str]:
     return rate, re.search(r"99%\s+(\S+)", out)[1]  # type: ignore[index]
 
 
-def gunicorn(port: int, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+def gunicorn(port: int, *words: str, ready: str = PATH, **environment: str) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", "--no-control-socket", "--log-level",
          "error", *words], cwd=ROOT, env={**os.environ, **environment}, start_new_session=True,
     )  # fmt: skip
     for _ in range(200):
         try:
-            get(port, PATH)
+            get(port, ready)
         except OSError:
             time.sleep(0.1)
         else:

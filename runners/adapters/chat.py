@@ -14,15 +14,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.conf import settings
-
 from runners.adapters.players import PLAYERS, Messages
 from runners.child.calling import RETRIES, CallFailed
 from runners.child.calling import Endpoint as Server
 from runners.models import Endpoint, ModelRevision
 
 Key = TypeVar("Key", bound=Hashable)
-PERMANENT = frozenset({"auth", "model_not_found", "bad_request", "not_recorded", "no_player"})
+PERMANENT = frozenset({"auth", "model_not_found", "bad_request", "not_recorded", "needs_server", "no_player"})
 TIMEOUT = float(os.environ.get("GYEORU_CHAT_TIMEOUT", "180"))
 
 
@@ -44,7 +42,7 @@ class Reply:
 
 
 class ChatError(Exception):
-    """No answer. `kind` is one of `runners.child.errors` or bad_request, not_recorded, no_player.
+    """No answer. `kind` is one of `runners.child.errors` or bad_request, not_recorded, needs_server, no_player.
 
     `permanent`: the same request would fail again.
     """
@@ -61,9 +59,7 @@ class ChatError(Exception):
 class Door:
     """Answers of one model, asked from many threads at once. Close it when done; that also stops what is waiting."""
 
-    def __init__(
-        self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32, timeout: float = TIMEOUT
-    ) -> None:
+    def __init__(self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32) -> None:
         self.player, self.endpoint, self.concurrency = player, endpoint, concurrency
         self._server: Server | None = None
         # Newer models of some makers refuse the older name of the limit; the first refusal teaches us.
@@ -74,7 +70,7 @@ class Door:
                 raise ChatError(
                     "auth", f"The environment variable {endpoint.key_env} with the key of {endpoint} is not set here."
                 )
-            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=timeout)
+            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=TIMEOUT)
         elif player not in PLAYERS:
             raise ChatError("no_player", f"The reference player {player} answers no conversations; choose another.")
 
@@ -129,16 +125,18 @@ class Door:
             raise ChatError(error.kind, error.text) from error
 
 
-def open_door(revision: ModelRevision, concurrency: int = 32, *, base_url: str = "") -> Door:
-    """The door to a revision. Weights without a server of their own are at `base_url`, where their attempt serves
-    them; whether they still answer is the attempt's matter, so that a request may take long. Raises ChatError.
-    """
+def open_door(revision: ModelRevision, concurrency: int = 32) -> Door:
+    """The door to a revision. Raises ChatError: for weights without a server it names the way to serve them."""
     if revision.endpoint is not None:
         return Door(endpoint=revision.endpoint, concurrency=concurrency)
     if revision.backend == ModelRevision.Backend.REFERENCE:
         return Door(player=revision.api_name, concurrency=concurrency)
-    hosted = Endpoint(slug=revision.slug, base_url=base_url, served_name=revision.slug)
-    return Door(endpoint=hosted, concurrency=concurrency, timeout=2 * settings.STALL_SECONDS)
+    raise ChatError(
+        "needs_server",
+        f"{revision} answers conversations only through a server. Start one with `vllm serve {revision.hub_id} "
+        f"--revision {revision.commit_sha}`, register it with `manage.py add_endpoint SLUG --base-url "
+        "http://127.0.0.1:8000/v1 --served-name NAME --purpose harness,arena`, and request the run for that endpoint.",
+    )
 
 
 def _reply(answer: dict[str, Any], seconds: float) -> Reply:
@@ -172,6 +170,7 @@ class Pool(Generic[Key]):
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency, self.outstanding = concurrency, 0
+        self._in_hand = concurrency // 2 + 1
         self._asked: queue.SimpleQueue[tuple[Key, Callable[[], Reply]] | None] = queue.SimpleQueue()
         self._came: queue.SimpleQueue[tuple[Key, Outcome | BaseException]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -186,8 +185,12 @@ class Pool(Generic[Key]):
 
     @property
     def free(self) -> int:
-        """How many more calls keep every thread busy until the next look, with some in hand."""
-        return max(0, self.concurrency + self.concurrency // 2 + 1 - self.outstanding)
+        """How many more calls keep every thread busy until the next look.
+
+        In hand are twice as many as came at the last one: many where answers are quick, few where they take seconds
+        and a call in hand would only hold money.
+        """
+        return max(0, self.concurrency + self._in_hand - self.outstanding)
 
     def collect(self, timeout: float, together: float = 0.0) -> list[tuple[Key, Outcome]]:
         """What has come, waiting up to `timeout` seconds for the first, and `together` more for those right behind it.
@@ -206,6 +209,8 @@ class Pool(Generic[Key]):
             if not isinstance(outcome, Reply | ChatError):
                 raise outcome
             found.append((key, outcome))
+        if found:
+            self._in_hand = min(self.concurrency, 2 * len(found) + 1)
         return found
 
     def drop_waiting(self) -> list[Key]:

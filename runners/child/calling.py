@@ -1,4 +1,4 @@
-"""One OpenAI-compatible endpoint, called with the openai SDK: bounded retries here and nowhere else.
+"""One OpenAI-compatible endpoint, called through the openai SDK's client: bounded retries here and nowhere else.
 
 `Endpoint.post` gives the decoded JSON or raises CallFailed; `Breaker` says when the endpoint itself, not a
 request, has failed. Nothing that leaves this module contains the key.
@@ -56,13 +56,11 @@ class Endpoint:
     def __init__(self, base_url: str, key: str | None, *, connections: int, timeout: float) -> None:
         self.base_url, self._key = base_url, key
         limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._client = openai.OpenAI(
-            base_url=base_url,
-            api_key=key or "none",
-            max_retries=0,
-            timeout=timeout,
-            http_client=openai.DefaultHttpxClient(limits=limits),
-        )
+        self._client = openai.DefaultHttpxClient(limits=limits, timeout=timeout)
+        sdk = openai.OpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=self._client)
+        self._root = str(sdk.base_url).rstrip("/")
+        headers = {**sdk.default_headers, **sdk.auth_headers}
+        self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
         self._resume_at = 0.0
         self.stopped = threading.Event()
 
@@ -99,17 +97,17 @@ class Endpoint:
             raise CallFailed("endpoint_down", "the run was stopped")
 
     def _once(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+        headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
         try:
-            # The raw response: the SDK's own models of an answer cost more than the request.
-            options: Any = {"headers": {"Idempotency-Key": key}} if key else {}
-            response = self._client.post(path, cast_to=httpx2.Response, body=body, options=options)
-            raw = response.content
-        except openai.APITimeoutError as error:
+            # The SDK's address, headers and connections; its options and types of a call cost more than the call.
+            response = self._client.post(self._root + path, content=_dumps(body), headers=headers)
+        except httpx2.TimeoutException as error:
             raise CallFailed("endpoint_slow", "no answer in time") from error
-        except openai.APIStatusError as error:
-            raise self._refused(error) from error
-        except (openai.APIConnectionError, httpx2.HTTPError) as error:
-            raise CallFailed("endpoint_down", self._clean(f"{error} ({error.__cause__})")) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, RuntimeError) as error:  # the last: closed meanwhile
+            raise CallFailed("endpoint_down", self._clean(str(error) or type(error).__name__)) from error
+        if not response.is_success:
+            raise self._refused(response)
+        raw = response.content
         try:
             answer = json.loads(raw)
         except ValueError as error:
@@ -120,17 +118,32 @@ class Endpoint:
             raise CallFailed("endpoint_error", self._clean(str(answer["error"])))
         return answer
 
-    def _refused(self, error: openai.APIStatusError) -> CallFailed:
-        status, text = error.status_code, self._clean(str(error))
+    def _refused(self, response: httpx2.Response) -> CallFailed:
+        status, text = response.status_code, self._clean(f"Error code: {response.status_code}{_said(response)}")
         kinds: dict[int, str] = {401: "auth", 403: "auth", 404: "model_not_found", 408: "endpoint_slow"}
         kind = "endpoint_error" if status >= 500 else kinds.get(status, "bad_request")
         if status == 429:
-            after = _seconds(error.response.headers.get("retry-after", ""))
-            return CallFailed("rate_limited", text, retry_after=after, final="insufficient_quota" in text)
+            after = _seconds(response.headers.get("retry-after", ""))
+            return CallFailed("rate_limited", text, retry_after=after, final="insufficient_quota" in response.text)
         return CallFailed(kind, text)
 
     def _clean(self, text: str) -> str:
         return (text.replace(self._key, "***") if self._key else text)[:500]
+
+
+def _dumps(body: dict[str, Any]) -> bytes:
+    # Half a character cannot be sent; one question mark more is better than a run that breaks.
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _said(response: httpx2.Response) -> str:
+    """What the server says of its refusal: the message of an OpenAI error where there is one."""
+    try:
+        body = json.loads(response.text)
+        error = body.get("error", body)
+        return f" - {error['message']}" if error.get("message") else f" - {body}"
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return f" - {response.text[:200]}" if response.text.strip() else ""
 
 
 def _seconds(header: str) -> float | None:

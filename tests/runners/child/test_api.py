@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from runners.child import calling
@@ -239,3 +240,23 @@ def test_tokens_that_cut_a_syllable_into_bytes_are_counted_instead() -> None:
 def test_spaces_at_the_contexts_end_move_to_the_continuation() -> None:
     scorer = Scorer(lambda path, body: answer(["가", " 나", "끝"], [None, -2, -9]), "m")
     assert scorer.score("가 ", "나")[0] == (-2.0, True)
+
+
+def test_a_refusal_is_told_in_the_servers_words_without_the_key() -> None:
+    def refused(status: int, **content: Any) -> calling.CallFailed:
+        endpoint = calling.Endpoint("http://127.0.0.1:9/v1", "sk-canary", connections=1, timeout=1)
+        return endpoint._refused(httpx2.Response(status, **content))
+
+    told = refused(400, json={"error": {"message": "no such field; key sk-canary"}})
+    assert (told.kind, told.text) == ("bad_request", "Error code: 400 - no such field; key ***")
+    spent = refused(429, json={"error": {"code": "insufficient_quota"}}, headers={"retry-after": "2"})
+    assert (spent.kind, spent.retry_after, spent.final) == ("rate_limited", 2.0, True)
+    assert refused(502, text="<html>bad gateway</html>").text == "Error code: 502 - <html>bad gateway</html>"
+    assert refused(503).text == "Error code: 503"
+
+
+def test_an_address_that_is_none_is_a_failure_with_a_kind() -> None:
+    endpoint = calling.Endpoint("http://127.0.0.1:1/v1", None, connections=1, timeout=1)
+    with pytest.raises(calling.CallFailed) as failed:
+        endpoint.post("/chat/completions", {"messages": "반\ud800쪽"}, retries=0)
+    assert failed.value.kind == "endpoint_down"
