@@ -14,13 +14,15 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from django.conf import settings
+
 from runners.adapters.players import PLAYERS, Messages
 from runners.child.calling import RETRIES, CallFailed
 from runners.child.calling import Endpoint as Server
 from runners.models import Endpoint, ModelRevision
 
 Key = TypeVar("Key", bound=Hashable)
-PERMANENT = frozenset({"auth", "model_not_found", "bad_request", "not_recorded", "needs_server", "no_player"})
+PERMANENT = frozenset({"auth", "model_not_found", "bad_request", "not_recorded", "no_player"})
 TIMEOUT = float(os.environ.get("GYEORU_CHAT_TIMEOUT", "180"))
 
 
@@ -42,7 +44,7 @@ class Reply:
 
 
 class ChatError(Exception):
-    """No answer. `kind` is one of `runners.child.errors` or bad_request, not_recorded, needs_server, no_player.
+    """No answer. `kind` is one of `runners.child.errors` or bad_request, not_recorded, no_player.
 
     `permanent`: the same request would fail again.
     """
@@ -59,7 +61,9 @@ class ChatError(Exception):
 class Door:
     """Answers of one model, asked from many threads at once. Close it when done; that also stops what is waiting."""
 
-    def __init__(self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32) -> None:
+    def __init__(
+        self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32, timeout: float = TIMEOUT
+    ) -> None:
         self.player, self.endpoint, self.concurrency = player, endpoint, concurrency
         self._server: Server | None = None
         # Newer models of some makers refuse the older name of the limit; the first refusal teaches us.
@@ -70,7 +74,7 @@ class Door:
                 raise ChatError(
                     "auth", f"The environment variable {endpoint.key_env} with the key of {endpoint} is not set here."
                 )
-            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=TIMEOUT)
+            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=timeout)
         elif player not in PLAYERS:
             raise ChatError("no_player", f"The reference player {player} answers no conversations; choose another.")
 
@@ -125,18 +129,16 @@ class Door:
             raise ChatError(error.kind, error.text) from error
 
 
-def open_door(revision: ModelRevision, concurrency: int = 32) -> Door:
-    """The door to a revision. Raises ChatError: for weights without a server it names the way to serve them."""
+def open_door(revision: ModelRevision, concurrency: int = 32, *, base_url: str = "") -> Door:
+    """The door to a revision. Weights without a server of their own are at `base_url`, where their attempt serves
+    them; whether they still answer is the attempt's matter, so that a request may take long. Raises ChatError.
+    """
     if revision.endpoint is not None:
         return Door(endpoint=revision.endpoint, concurrency=concurrency)
     if revision.backend == ModelRevision.Backend.REFERENCE:
         return Door(player=revision.api_name, concurrency=concurrency)
-    raise ChatError(
-        "needs_server",
-        f"{revision} answers conversations only through a server. Start one with `vllm serve {revision.hub_id} "
-        f"--revision {revision.commit_sha}`, register it with `manage.py add_endpoint SLUG --base-url "
-        "http://127.0.0.1:8000/v1 --served-name NAME --purpose harness,arena`, and request the run for that endpoint.",
-    )
+    hosted = Endpoint(slug=revision.slug, base_url=base_url, served_name=revision.slug)
+    return Door(endpoint=hosted, concurrency=concurrency, timeout=2 * settings.STALL_SECONDS)
 
 
 def _reply(answer: dict[str, Any], seconds: float) -> Reply:
