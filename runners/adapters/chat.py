@@ -62,7 +62,7 @@ class Door:
     """Answers of one model, asked from many threads at once. Close it when done; that also stops what is waiting."""
 
     def __init__(
-        self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32, timeout: float = TIMEOUT
+        self, *, player: str = "", endpoint: Endpoint | None = None, concurrency: int = 32, timeout: float | None = None
     ) -> None:
         self.player, self.endpoint, self.concurrency = player, endpoint, concurrency
         self._server: Server | None = None
@@ -74,7 +74,7 @@ class Door:
                 raise ChatError(
                     "auth", f"The environment variable {endpoint.key_env} with the key of {endpoint} is not set here."
                 )
-            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=timeout)
+            self._server = Server(endpoint.base_url, key, connections=concurrency, timeout=timeout or TIMEOUT)
         elif player not in PLAYERS:
             raise ChatError("no_player", f"The reference player {player} answers no conversations; choose another.")
 
