@@ -186,6 +186,19 @@ def history(standing: Standing, table: Table) -> tuple[SafeString | str, list[Mo
     return chart, models, rows[::-1]
 
 
+def style_note(standing: Standing) -> str:
+    """For how many votes the style of the answers is known, where it is not known for all."""
+    official, styled = standing.table("bt"), standing.table("bt-style")
+    if official is None:
+        return ""
+    known, counted = styled.snapshot.n_votes if styled else 0, official.snapshot.n_votes
+    if known >= counted:
+        return ""
+    return _("The style of the answers is known for %(known)s of %(all)s votes; the others are left out here.") % {
+        "known": f"{known:,}", "all": f"{counted:,}",
+    }  # fmt: skip
+
+
 def fragility(standing: Standing) -> dict[str, Any] | None:
     """How few votes hold up rank one, as the page says it; None where it was not worked out."""
     table = standing.table("bt")

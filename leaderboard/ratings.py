@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+import numpy as np
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,9 @@ from leaderboard import online_elo, rating_inputs
 from leaderboard.bradley_terry import POINTS_PER_UNIT, RatingTable, rate
 from leaderboard.bt.fragility import fragility
 from leaderboard.bt.likelihood import NoMaximumError
+from leaderboard.elo import START
+from leaderboard.elo_spread import standard_errors
+from leaderboard.inference import normal_quantile
 from leaderboard.models import Rating, RatingSnapshot
 from leaderboard.pair_counts import PairCounts
 from leaderboard.rating_inputs import Inputs, StyledVotes
@@ -30,6 +34,8 @@ from leaderboard.style import rate_with_style, style_features
 from runners.runs import touch
 
 VERSION: Final = "1"
+VERSIONS: Final = {"elo": "2"}
+"""Of methods that have changed since the first: their snapshots are made anew."""
 PAGES: Final = "ratings"
 MIN_BATTLES: Final = 3
 """A model with fewer counted votes gets no number of its own, although its votes count for the others."""
@@ -102,7 +108,7 @@ Fit = Callable[[], Fitted]
 
 def _fits(inputs: Inputs, method: str, anchor: tuple[str, float] | None) -> Iterable[tuple[str, str, Fit]]:
     """Per category the digest of its input and how to fit it."""
-    salt = f"{method}/{VERSION}/{anchor}"
+    salt = f"{method}/{VERSIONS.get(method, VERSION)}/{anchor}"
     if method == "elo":
         for category, state in online_elo.states(inputs).items():
             counts = inputs.counts.get(category)
@@ -138,11 +144,12 @@ def _store(inputs: Inputs, method: str, fit: tuple[str, str, Fit]) -> bool:
         return False
     began = time.perf_counter()
     fitted = make()
+    version = VERSIONS.get(method, VERSION)
     details = {**fitted.details, "seconds": round(time.perf_counter() - began, 6)}
     ids = inputs.ids
     with transaction.atomic():
         snapshot = RatingSnapshot.objects.create(
-            source=source, category=category, method=method, method_version=VERSION, up_to_vote=fitted.up_to_vote,
+            source=source, category=category, method=method, method_version=version, up_to_vote=fitted.up_to_vote,
             n_votes=fitted.n_votes, excluded=inputs.excluded, input_hash=digest, warnings=list(fitted.warnings),
             details=details, state=fitted.state,
         )  # fmt: skip
@@ -206,11 +213,14 @@ def _elo(inputs: Inputs, category: str, digest: str, counts: PairCounts, state: 
     wins, ties = counts.wins.sum(axis=1), counts.ties.sum(axis=1)
     battles = counts.battles.sum(axis=1)
     ids = inputs.ids
+    known = np.array([state.ratings.get(ids[name], START) for name in counts.models])
+    half = normal_quantile(0.95) * standard_errors(counts, known)
     lines = []
     for i, name in enumerate(counts.models):
         rating = state.ratings.get(ids[name]) if battles[i] >= MIN_BATTLES else None
         status = "rated" if rating is not None else "too_few" if battles[i] else "no_votes"
-        lines.append(Line(name, status, rating, None, None, None, None, int(battles[i]), int(wins[i]), int(ties[i])))
+        low, high = (None, None) if rating is None else (rating - half[i], rating + half[i])
+        lines.append(Line(name, status, rating, low, high, None, None, int(battles[i]), int(wins[i]), int(ties[i])))
     n_votes = round(counts.n_votes)
     return Fitted("elo", category, lines, digest, n_votes, state.upto, ("order_dependent",), {}, state.to_json())
 

@@ -90,6 +90,7 @@ def _body(standing: Standing, choice: Choice, language: str, path: str) -> bytes
                         for key, name in METHODS.items()],
             "views": [(key, name, choice.query(view=key)) for key, name in VIEWS.items()],
             "warnings": [rating_page.WARNINGS.get(code, code) for code in (table.snapshot.warnings if table else [])],
+            "style_note": rating_page.style_note(standing) if choice.method == "bt-style" else "",
             "fragility": rating_page.fragility(standing),
             "csv": path.rstrip("/") + ".csv" + choice.query(view="table"),
             "api": "/api/v1/ratings" + choice.query(source=standing.source.slug, view="table"),
