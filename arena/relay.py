@@ -1,6 +1,7 @@
 """Two answers side by side in equal steps: every tenth of a second one frame with what both have said since.
 
 Nothing is given out until both have begun, so that who starts first betrays nobody, and every frame carries both sides.
+Answers gather by themselves and are looked at once per frame: nothing is done per token.
 """
 
 from __future__ import annotations
@@ -8,23 +9,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 TICK: Final = 0.1
 
 
-@dataclass
-class Side:
-    """One answer as it grows. Seconds are counted from the start of the relay."""
+class Source(Protocol):
+    """An answer that grows elsewhere. `look` gives its news and raises what went wrong; `close` may always come."""
 
-    parts: list[str] = field(default_factory=list)
-    shown: int = 0
-    ending: Any = None
-    error: BaseException | None = None
-    first_seconds: float | None = None
-    seconds: float | None = None
+    first_seconds: float | None
+    seconds: float | None
+    ending: Any
+
+    def look(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Side:
+    """One answer as it grows. Seconds are counted from its request."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.parts: list[str] = []
+        self._new: list[str] = []
 
     @property
     def has_begun(self) -> bool:
@@ -32,73 +40,76 @@ class Side:
 
     @property
     def is_over(self) -> bool:
-        return self.seconds is not None
+        return self.source.ending is not None
+
+    @property
+    def ending(self) -> Any:
+        return self.source.ending
+
+    @property
+    def first_seconds(self) -> float | None:
+        return self.source.first_seconds
+
+    @property
+    def seconds(self) -> float | None:
+        return self.source.seconds
 
     @property
     def text(self) -> str:
         return "".join(self.parts)
 
+    def look(self) -> None:
+        if text := self.source.look():
+            self.parts.append(text)
+            self._new.append(text)
+
     def news(self) -> str:
         """What has come since the last frame."""
-        new, self.shown = "".join(self.parts[self.shown :]), len(self.parts)
+        new, self._new = "".join(self._new), []
         return new
 
 
 class Broken(Exception):
     """A side failed: which, and the error it failed with. What the other one said is not to be used."""
 
-    def __init__(self, side: int, error: BaseException) -> None:
+    def __init__(self, side: int, error: Exception) -> None:
         super().__init__(f"side {side}: {error}")
         self.side, self.error = side, error
 
 
 class Relay:
-    """Reads every source (pieces of text, last an object that is no text) until all have ended.
+    """Looks at every source until all have ended.
 
     Iterate `frames()`; afterwards `sides` hold the answers. Leaving the iteration early closes every source.
     """
 
-    def __init__(self, sources: Sequence[AsyncGenerator[Any, None]], tick: float = TICK) -> None:
-        self.sources, self.tick = sources, tick
-        self.sides = [Side() for _ in sources]
-        self._started = time.monotonic()
+    def __init__(self, sources: Sequence[Source], tick: float = TICK) -> None:
+        self.tick = tick
+        self.sides = [Side(source) for source in sources]
 
     async def frames(self) -> AsyncGenerator[list[str], None]:
         """A list of new text per side every tick once all have begun; an empty list before. Raises Broken."""
-        self._started = time.monotonic()
-        tasks = [asyncio.create_task(self._read(*pair)) for pair in zip(self.sources, self.sides, strict=True)]
         try:
             due = time.monotonic()
             while True:
                 due = max(due + self.tick, time.monotonic())
                 # Always the whole step: who ends or fails early must not be seen by a shorter one.
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                for number, side in enumerate(self.sides):
-                    if side.error is not None:
-                        raise Broken(number, side.error)
+                self._look()
                 over = all(side.is_over for side in self.sides)
                 yield [side.news() for side in self.sides] if all(side.has_begun for side in self.sides) else []
                 if over:
                     return
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for side in self.sides:
+                side.source.close()
 
-    async def _read(self, source: AsyncGenerator[Any, None], side: Side) -> None:
-        try:
-            async with aclosing(source) as pieces:
-                async for piece in pieces:
-                    if not isinstance(piece, str):
-                        side.ending = piece
-                        continue
-                    if side.first_seconds is None:
-                        side.first_seconds = time.monotonic() - self._started
-                    side.parts.append(piece)
-        except Exception as error:  # noqa: BLE001 - told by frames()
-            side.error = error
-        finally:
-            side.seconds = time.monotonic() - self._started
+    def _look(self) -> None:
+        for number, side in enumerate(self.sides):
+            try:
+                side.look()
+            except Exception as error:
+                raise Broken(number, error) from error
 
 
 async def until(leaves: Awaitable[Any], work: Awaitable[Any]) -> bool:

@@ -12,19 +12,18 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection
 
 from arena import streams
+from arena.gathering import Gathering, let_go
 from arena.relay import Broken, Relay, until
 from arena.streams import Turn
 from arena.voters import COOKIE, key_of
 from runners.adapters.chat import ChatError
-from runners.adapters.chat_stream import stream
+from runners.adapters.chat_stream import ChatStream
 
 log = logging.getLogger(__name__)
 PREFIX = "/arena/stream/"
@@ -51,6 +50,8 @@ class StreamDoor:
         self.application = application
         self.open = 0
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="arena-stream")
+        self._take = Gathering(streams.take, self._threads)
+        self._finish = Gathering(streams.finish, self._threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
@@ -65,7 +66,7 @@ class StreamDoor:
             return
         self.open += 1
         try:
-            turn = await self._database(streams.take, scope["path"].removeprefix(PREFIX).strip("/"), _voter(scope))
+            turn = await self._take((scope["path"].removeprefix(PREFIX).strip("/"), _voter(scope)))
             if turn.status != 200:
                 await _refuse(send, turn.status)
                 return
@@ -90,7 +91,7 @@ class StreamDoor:
     async def _relay(self, turn: Turn, send: Send) -> None:
         relay = Relay(
             [
-                stream(side.endpoint, side.messages, temperature=side.temperature, max_tokens=side.max_tokens)
+                ChatStream(side.endpoint, side.messages, temperature=side.temperature, max_tokens=side.max_tokens)
                 for side in turn.sides
             ]
         )
@@ -109,7 +110,8 @@ class StreamDoor:
             await self._database(streams.fail, turn, kind, broken.side)
             await _event(send, "broken", [])
             return
-        whole = await self._database(streams.finish, turn, relay.sides)
+        answered = await self._database(streams.review, turn, relay.sides)
+        whole = answered is not None and await self._finish(answered)
         await _event(send, "done" if whole else "broken", [])
 
     async def _database(self, call: Callable[..., Result], *arguments: Any) -> Result:
@@ -117,11 +119,9 @@ class StreamDoor:
             try:
                 return call(*arguments)
             finally:
-                # SQLite's connection stays with its thread; a pool wants its own back.
-                if connection.vendor != "sqlite":
-                    connection.close()
+                let_go()
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(closing))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, closing)
 
 
 async def _leaving(receive: Receive) -> None:

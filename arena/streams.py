@@ -1,4 +1,7 @@
-"""What the database knows of a stream: who may read it, once; how it ended. The relay itself never touches it."""
+"""What the database knows of a stream: who may read it, once; how it ended. The relay itself never touches it.
+
+Verbs take many at once: what arrives together is written together (`arena.gathering`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from arena.evidence import findings
 from arena.models import Battle
 from arena.relay import Side
 from runners.adapters.chat_stream import Ending
-from runners.models import Conversation, Endpoint, Message, Price
+from runners.models import Conversation, Endpoint, Message, ModelRevision, Price
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,45 @@ class Turn:
     sides: list[Asked] = field(default_factory=list)
 
 
-def take(stream_key: str, voter_key: str) -> Turn:
-    """Takes the stream of a turn; the first to ask gets it, and only in the session that opened the battle."""
-    related = [f"{side}__revision__{what}" for side in ("left", "right") for what in ("endpoint", "language_model")]
-    battles = Battle.objects.select_related("voter", *related)
-    battle = battles.filter(stream_key=stream_key).first() if stream_key else None
+def take(wanted: Sequence[tuple[str, str]]) -> list[Turn]:
+    """Takes the streams of turns, each a (stream key, voter key), in one transaction.
+
+    The first to ask gets it, and only in the session that opened the battle.
+    """
+    keys = {stream_key for stream_key, voter_key in wanted if stream_key and voter_key}
+    with transaction.atomic():
+        rows = Battle.objects.select_for_update(of=("self",)).select_related("voter", "left", "right")
+        battles = {one.stream_key: one for one in rows.filter(stream_key__in=keys).order_by("pk")} if keys else {}
+        turns = [_turn(battles.get(stream_key), voter_key) for stream_key, voter_key in wanted]
+        taken = [turn.battle for turn in turns if turn.battle is not None]
+        Battle.objects.filter(pk__in=[battle.pk for battle in taken]).update(status=Battle.Status.STREAMING)
+    _fill([turn for turn in turns if turn.battle is not None])
+    return turns
+
+
+def _turn(battle: Battle | None, voter_key: str) -> Turn:
     if battle is None or not voter_key or battle.voter.key != voter_key:
         return Turn(404)
-    mine = Battle.objects.filter(pk=battle.pk, stream_key=stream_key, status=Battle.Status.CREATED)
-    if not mine.update(status=Battle.Status.STREAMING):
+    if battle.status != Battle.Status.CREATED:
         return Turn(409)
-    sides = sides_of(battle)
-    said = list(Message.objects.filter(conversation__in=sides).order_by("position"))
-    return Turn(200, battle, [_asked(side, [one for one in said if one.conversation_id == side.pk]) for side in sides])
+    # The next who asks for it in the same transaction comes too late.
+    battle.status = Battle.Status.STREAMING
+    return Turn(200, battle)
+
+
+def _fill(turns: Sequence[Turn]) -> None:
+    """What each side is asked, of all turns at once."""
+    sides = [side for turn in turns for side in sides_of(_battle(turn))]
+    revisions = ModelRevision.objects.select_related("endpoint", "language_model").in_bulk(
+        {side.revision_id for side in sides}
+    )
+    said: dict[int, list[Message]] = {side.pk: [] for side in sides}
+    for message in Message.objects.filter(conversation__in=said).order_by("position"):
+        said[message.conversation_id].append(message)
+    for turn in turns:
+        for side in sides_of(_battle(turn)):
+            side.revision = revisions[side.revision_id]
+            turn.sides.append(_asked(side, said[side.pk]))
 
 
 def _asked(side: Conversation, said: list[Message]) -> Asked:
@@ -69,21 +98,47 @@ def _asked(side: Conversation, said: list[Message]) -> Asked:
     return Asked(side, endpoint, sent, said[-1].turn, had_failed=len(good) < len(said))
 
 
-def finish(turn: Turn, sides: Sequence[Side]) -> bool:
-    """Stores both answers and opens the vote; False where the battle was ended meanwhile or may not be shown."""
-    battle = turn.battle
-    assert battle is not None
+@dataclass(frozen=True)
+class Answered:
+    """A turn whose sides have both ended; `findings` as they are kept with the battle."""
+
+    turn: Turn
+    sides: Sequence[Side]
+    findings: list[list[str]]
+
+
+def review(turn: Turn, sides: Sequence[Side]) -> Answered | None:
+    """Looks at both answers before they are stored; None where moderation refused them, and the battle has ended."""
     if moderation.refused([side.text for side in sides]):
         fail(turn, "moderated")
-        return False
-    found = _findings(turn, sides)
+        return None
+    return Answered(turn, sides, _findings(turn, sides))
+
+
+def finish(answered: Sequence[Answered]) -> list[bool]:
+    """Stores both answers of battles and opens their votes, in one transaction; False for a battle ended meanwhile."""
+    by_battle = {_battle(one.turn).pk: one for one in answered}
     with transaction.atomic():
-        streaming = Battle.objects.filter(pk=battle.pk, status=Battle.Status.STREAMING)
-        if not streaming.update(status=Battle.Status.COMPLETE, completed_at=timezone.now(), findings=found):
-            return False
-        _forget_failures(turn.sides)
-        Message.objects.bulk_create(_message(*pair) for pair in zip(turn.sides, sides, strict=True))
-    return True
+        streaming = Battle.objects.select_for_update().filter(pk__in=by_battle, status=Battle.Status.STREAMING)
+        open_still = set(streaming.order_by("pk").values_list("pk", flat=True))
+        kept = [one for pk, one in by_battle.items() if pk in open_still]
+        ended = {"status": Battle.Status.COMPLETE, "completed_at": timezone.now()}
+        clean = [_battle(one.turn).pk for one in kept if not one.findings]
+        Battle.objects.filter(pk__in=clean).update(**ended, findings=[])
+        for one in kept:
+            if one.findings:
+                Battle.objects.filter(pk=_battle(one.turn).pk).update(**ended, findings=one.findings)
+        _forget_failures([asked for one in kept for asked in one.turn.sides])
+        prices: dict[str, Price | None] = {}
+        Message.objects.bulk_create(
+            _message(*pair, prices) for one in kept for pair in zip(one.turn.sides, one.sides, strict=True)
+        )
+    return [_battle(one.turn).pk in open_still for one in answered]
+
+
+def _battle(turn: Turn) -> Battle:
+    assert turn.battle is not None
+    return turn.battle
 
 
 def _findings(turn: Turn, sides: Sequence[Side]) -> list[list[str]]:
@@ -106,7 +161,7 @@ def _forget_failures(sides: Sequence[Asked]) -> None:
         Message.objects.filter(conversation__in=failed, status=Message.Status.ERROR).delete()
 
 
-def _message(asked: Asked, side: Side) -> Message:
+def _message(asked: Asked, side: Side, prices: dict[str, Price | None]) -> Message:
     ending = side.ending if isinstance(side.ending, Ending) else Ending("")
     status = Message.Status.TRUNCATED if ending.finish_reason == "length" else Message.Status.OK
     return Message(
@@ -121,17 +176,18 @@ def _message(asked: Asked, side: Side) -> Message:
         completion_tokens=ending.completion_tokens,
         seconds=side.seconds,
         first_token_seconds=side.first_seconds,
-        cost_usd=_cost(asked.endpoint.served_name, ending),
+        cost_usd=_cost(asked.endpoint.served_name, ending, prices),
         served_model=ending.served_model,
         system_fingerprint=ending.system_fingerprint,
     )
 
 
-def _cost(served_name: str, ending: Ending) -> Decimal | None:
+def _cost(served_name: str, ending: Ending, prices: dict[str, Price | None]) -> Decimal | None:
     if ending.prompt_tokens is None or ending.completion_tokens is None:
         return None
-    price = price_of(served_name)
-    if price is None:
+    if served_name not in prices:
+        prices[served_name] = price_of(served_name)
+    if (price := prices[served_name]) is None:
         return None
     return (price.input_usd * ending.prompt_tokens + price.output_usd * ending.completion_tokens) / 1_000_000
 
@@ -144,10 +200,8 @@ def price_of(served_name: str) -> Price | None:
 
 def fail(turn: Turn, kind: str, side: int | None = None) -> None:
     """The stream broke off: nothing of it can be voted on. The side that failed is remembered against its server."""
-    battle = turn.battle
-    assert battle is not None
     with transaction.atomic():
-        streaming = Battle.objects.filter(pk=battle.pk, status=Battle.Status.STREAMING)
+        streaming = Battle.objects.filter(pk=_battle(turn).pk, status=Battle.Status.STREAMING)
         if not streaming.update(status=Battle.Status.ERROR, error_kind=kind[:40]):
             return
         _forget_failures(turn.sides)

@@ -263,4 +263,4 @@ def test_an_abandoned_stream_is_ended_and_not_votable(battle: Battle) -> None:
     Battle.objects.filter(pk=battle.pk).update(status="streaming", created_at=old)
     Message.objects.update(created_at=old)
     assert battles.end_abandoned() == 1
-    assert streams.take(battle.stream_key, battle.voter.key).status == 409
+    assert streams.take([(battle.stream_key, battle.voter.key)])[0].status == 409
