@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -54,10 +54,15 @@ class Pool:
         return bool(self.table)
 
 
+def defaults() -> dict[str, float]:
+    """The ordinary terms, by the names of their overrides."""
+    return {f"arena.{name}": value for name, value in asdict(Terms()).items()}
+
+
 def terms() -> Terms:
     """The terms in force. One query."""
-    names = {f"arena.{name}": value for name, value in asdict(Terms()).items()}
-    return Terms(**{name.removeprefix("arena."): value for name, value in overrides.read(names).items()})
+    found: dict[str, Any] = overrides.read(defaults())
+    return Terms(**{name.removeprefix("arena."): value for name, value in found.items()})
 
 
 def source() -> VoteSource:
@@ -80,12 +85,17 @@ def recorded_conversations() -> QuerySet[Conversation]:
 
 
 def recorded_revisions() -> list[ModelRevision]:
-    """Revisions with recorded conversations; the list is remembered for half a minute."""
+    """Revisions with recorded conversations, as of half a minute ago at most."""
+    return _revisions(ModelRevision.objects.filter(pk__in=recorded_ids()))
+
+
+def recorded_ids() -> list[int]:
+    """Their ids; the list is remembered for half a minute."""
     at, ids = _recorded.get(Battle.Kind.RECORDED, (0.0, []))
     if not ids or time.monotonic() - at > _REMEMBER:
         ids = sorted(set(recorded_conversations().order_by().values_list("revision_id", flat=True)))
         _recorded[Battle.Kind.RECORDED] = (time.monotonic(), ids)
-    return _revisions(ModelRevision.objects.filter(pk__in=ids))
+    return ids
 
 
 def live_revisions() -> list[ModelRevision]:

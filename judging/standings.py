@@ -34,7 +34,7 @@ def judges_of(question_set: QuestionSet) -> list[Judge]:
     """The judges with numbers on this set: staff's default, then language models, imported ones, the built-in rule."""
     order = {Judge.Kind.LLM: 0, Judge.Kind.IMPORTED: 1, Judge.Kind.BUILTIN: 2}
     judges = list(Judge.objects.filter(judged__question_set=question_set).distinct())
-    name = default_name(question_set)
+    name = default_name(question_set.slug)
     first = overrides.read({name: ""})[name] if len(judges) > 1 else ""
     return sorted(
         judges,
@@ -42,9 +42,9 @@ def judges_of(question_set: QuestionSet) -> list[Judge]:
     )
 
 
-def default_name(question_set: QuestionSet) -> str:
+def default_name(question_set: str) -> str:
     """The override that holds the slug of the judge whose numbers a set's board shows first."""
-    return f"judge.default.{question_set.slug}"
+    return f"judge.default.{question_set}"
 
 
 def modes_of(question_set: QuestionSet, judge: Judge) -> list[str]:

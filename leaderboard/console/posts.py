@@ -12,7 +12,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from leaderboard.console import access, actions
+from leaderboard.console import access, actions, term_rows, terms
 from leaderboard.console.actions import Outcome, Press
 from leaderboard.console.forms import ActionForm, ReasonForm, ViewForm
 from leaderboard.console.views import _user, page
@@ -70,6 +70,28 @@ def bump(request: HttpRequest, pk: int) -> HttpResponse:
             made += outcome.made
     place = f"?batch={batch}&watch=1" if made else f"suites/{pk}/"
     return redirect(f"/{get_language()}/console/{place}")
+
+
+@access.staff
+@require_POST
+def setting(request: HttpRequest) -> HttpResponse:
+    """Another value for one setting, or with an empty one the default again; `was` is what the form showed."""
+    access.check(request.user, "setting")
+    form = ReasonForm(request.POST)
+    key, value, was = (request.POST.get(name, "") for name in ("key", "value", "was"))
+    if not form.is_valid():
+        kept = [("key", key), ("value", value), ("was", was)]
+        label = AuditEntry.Action.SETTING.label
+        context = {"form": form, "action": "setting", "label": label, "kept": kept}
+        return page(request, "act", "settings", context, status=422)
+    press = Press(_user(request), "setting", form.cleaned_data["reason"])
+    try:
+        term = terms.change(press, key, value, was, term_rows.find)
+    except actions.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("Changed: %(label)s.") % {"label": term.label})
+    return redirect(f"/{get_language()}/console/settings/")
 
 
 @access.staff

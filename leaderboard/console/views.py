@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from leaderboard.console import access, queries
+from leaderboard.console import access, queries, term_rows, terms
 from leaderboard.console.actions import MOST
 from leaderboard.console.filters import AGES, STATUSES, RunFilter
 from leaderboard.models import AuditEntry, SavedView
@@ -88,6 +88,16 @@ def suite(request: HttpRequest, pk: int) -> HttpResponse:
         older.append((entry, "leave" if preset == "leave" else free))
     context = {"suite": chosen, "older": older, "preset": preset, "most": MOST}
     return page(request, "suite", "suites", context)
+
+
+@access.staff
+@require_safe
+def settings(request: HttpRequest) -> HttpResponse:
+    """What staff may change while the site runs, where each value comes from, and who changed what."""
+    text = request.GET.get("q", "").strip()[:200]
+    found = term_rows.sections(text)
+    known = {term.key: term for section in found for term in section.terms}
+    return page(request, "settings", "settings", {"sections": found, "history": terms.history(known), "q": text})
 
 
 @access.staff
