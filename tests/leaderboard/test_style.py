@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.style import StyleCounts, count_style, style_of
@@ -137,6 +137,76 @@ def test_many_rows_go_through_the_subsample_and_end_at_the_same_place() -> None:
     left, right, outcome, features = votes
     turned = rate_with_style(names(4), right, left, np.choose(outcome, [1, 0, 2]), -features)
     assert turned.table.strengths == pytest.approx(found.table.strengths, abs=1e-9)
+
+
+def newtons(votes: tuple[np.ndarray, ...], m: int) -> np.ndarray:
+    """Strengths and coefficients by plain Newton on the dense design, a second solver."""
+    left, right, outcome, features = votes
+    design = np.zeros((left.size, m + len(features)))
+    design[np.arange(left.size), left], design[np.arange(left.size), right] = 1, -1
+    design[:, m:] = features.T
+    y, found = np.choose(outcome, [1.0, 0.0, 0.5]), np.zeros(m + len(features))
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-design @ found))
+        information = design.T @ (design * (p * (1 - p))[:, None])
+        found = found + np.linalg.lstsq(information, design.T @ (y - p), rcond=1e-12)[0]
+    found[:m] -= found[:m].mean()
+    return found
+
+
+@pytest.mark.parametrize(("n", "m", "own_style"), [(400, 4, 0.0), (20_000, 4, 2.0), (6000, 30, 1.0), (3000, 40, 0.0)])
+def test_a_second_solver_agrees(n: int, m: int, own_style: float) -> None:
+    left, right, outcome, features = styled(n, m, seed=n)
+    style = np.random.default_rng(0).normal(0, own_style, (4, m))
+    votes = left, right, outcome, features + style[:, left] - style[:, right]
+    found = rate_with_style(names(m), *votes)
+    expected = newtons(votes, m)
+    assert found.table.strengths == pytest.approx(expected[:m], abs=1e-8)
+    assert [c.value for c in found.coefficients] == pytest.approx(expected[m:], abs=1e-8)
+
+
+def test_features_in_single_precision_give_the_same_ratings() -> None:
+    left, right, outcome, features = styled(20_000, 6)
+    single = rate_with_style(names(6), left, right, outcome, features.astype(np.float32))
+    double = rate_with_style(names(6), left, right, outcome, features)
+    assert single.table.strengths == pytest.approx(double.table.strengths, abs=1e-7)
+
+
+def test_a_newcomer_with_few_votes_among_many_is_rated() -> None:
+    left, right, outcome, features = styled(50_000, 4)
+    meets, wins = np.array([0, 1, 2, 0, 1]), np.array([0, 1, 0, 0, 2])
+    more = np.append(left, [4] * 5), np.append(right, meets), np.append(outcome, wins)
+    votes = (*more, np.hstack([features, np.full((4, 5), 0.1)]))
+    found = rate_with_style(names(5), *votes)
+    assert found.table.strengths == pytest.approx(newtons(votes, 5)[:5], abs=1e-8)
+
+
+def test_votes_cast_in_turns_do_not_matter() -> None:
+    left, right, outcome, features = styled(17_000, 6)
+    order = np.argsort(left * 6 + right, kind="stable")
+    votes = tuple(column[..., order] for column in (left, right, outcome, features))
+    assert rate_with_style(names(6), *votes).table.strengths == pytest.approx(newtons(votes, 6)[:6], abs=1e-8)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_any_core_is_rated_or_refused_never_wrong(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, m = int(random.integers(20, 200)), int(random.integers(2, 8))
+    left = random.integers(0, m, n)
+    right = (left + random.integers(1, m, n)) % m
+    features = random.normal(0, random.choice([0.1, 1, 10]), (4, n))
+    score = random.choice([0, 1, 2], n)
+    ridge = Ridge(0.1, 0.1)
+    table = rate_with_style(names(m), left, right, score, features, ridge=ridge)
+    theta, beta = table.table.strengths, np.array([c.value for c in table.coefficients], dtype=float)
+    inside = ~np.isnan(theta)
+    kept = inside[left] & inside[right]
+    if not inside.any():
+        return
+    logit = theta[left[kept]] - theta[right[kept]] + beta @ features[:, kept]
+    residual = np.choose(score[kept], [1.0, 0.0, 0.5]) - 1 / (1 + np.exp(-logit))
+    assert features[:, kept] @ residual == pytest.approx(ridge.coefficients * beta, abs=1e-5)
 
 
 def test_the_order_of_the_votes_does_not_matter() -> None:
