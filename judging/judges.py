@@ -45,6 +45,7 @@ def add(
     repeats: int | None = None,
     cap_usd: Decimal | None = None,
     baseline: ModelRevision | None = None,
+    all_pairs: bool = False,
     language: str = "ko",
     json_schema: bool = False,
     temperature: float = 0.0,
@@ -55,12 +56,18 @@ def add(
 ) -> Judge:
     """The judge as described: the newest version where it is just that, else the next version, which takes over.
 
+    all_pairs: a judge of pairs without a baseline, which compares every model with every other one.
     Raises JudgeError.
     """
     if mode not in FORMS:
         raise JudgeError(f"“{mode}” is no mode of judging; choose one of {', '.join(FORMS)}.")
-    if mode != Judge.Mode.SINGLE and baseline is None:
-        raise JudgeError("A judge of pairs compares with somebody: give --baseline REVISION.")
+    if mode == Judge.Mode.SINGLE and all_pairs:
+        raise JudgeError("A judge of single answers compares nobody: give --mode pair or five with --all-pairs.")
+    if mode != Judge.Mode.SINGLE and (baseline is None) != all_pairs:
+        raise JudgeError(
+            "A judge of pairs compares with somebody: give --baseline REVISION, or --all-pairs for every model with "
+            "every other one, and not both."
+        )
     prompts = _prompts(mode, language, json_schema)
     described: dict[str, Any] = {
         "kind": Judge.Kind.LLM,

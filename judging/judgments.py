@@ -118,10 +118,10 @@ class Session:
             self._fence()
             self._book_lost()
             self.rows.filter(status="error").update(status="pending", failure="", reason="")
-        by_conversation = {subject.conversation: subject for subject in self.subjects}
+        by_pair = {(subject.conversation, subject.rival): subject for subject in self.subjects}
         self.total = self.rows.count()
         for row in self.rows.filter(status="pending").order_by("canary", "subject_id", "turn", "repeat", "pk"):
-            subject = by_conversation.get(row.subject_id)
+            subject = by_pair.get((row.subject_id, row.rival_id))
             if subject is not None:
                 self.waiting.append(Open(row, subject, row.raw if row.calls else ""))
         self.done = self.total - len(self.waiting)

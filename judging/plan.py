@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from django.db import transaction
+from django.db.models import F
+
 from judging.canaries import CANARIES
 from judging.formats import Protocol
 from judging.models import Answer, Judge, Judgment, Question, QuestionSet
 from judging.prompts import Call, Language, Prompt, PromptForm, ask
 from judging.question_sets import protocol_of
-from runners.models import EvaluationRun, Message
+from runners.models import EvaluationRun, Message, Suite
 
 FORMS: dict[str, PromptForm] = {"single": "score", "pair": "pair", "five": "five"}
 # Each canary stands in for this many answers of every judging run.
@@ -80,16 +83,17 @@ def subjects(run: EvaluationRun, judge: Judge) -> list[Subject]:
             for answer in answers
             if answer.conversation_id in texts
         ]
-    rivals = _rivals(judge, run)
-    told = texts_of(list(rivals.values()))
+    rivals = _everybody(judge, run) if judge.plays_all else _baseline(judge, run)
+    told = texts_of([rival for many in rivals.values() for rival in many])
     return [
         Subject(answer.conversation_id, answer.question, texts[answer.conversation_id], rival, told[rival])
         for answer in answers
-        if (rival := rivals.get(answer.question_id)) in told and answer.conversation_id in texts and rival is not None
+        for rival in rivals.get(answer.question_id, ())
+        if rival in told and answer.conversation_id in texts
     ]
 
 
-def _rivals(judge: Judge, run: EvaluationRun) -> dict[int, int]:
+def _baseline(judge: Judge, run: EvaluationRun) -> dict[int, list[int]]:
     """Question → the baseline's newest conversation. The baseline itself is not judged."""
     if judge.baseline is None:
         raise NoBaseline(
@@ -103,7 +107,29 @@ def _rivals(judge: Judge, run: EvaluationRun) -> dict[int, int]:
     found = dict(rows.order_by("run__created_at").values_list("question_id", "conversation_id"))
     if not found:
         raise NoBaseline(f"The baseline {judge.baseline} of {judge} has not answered this set yet; run it first.")
+    return {question: [conversation] for question, conversation in found.items()}
+
+
+def _everybody(judge: Judge, run: EvaluationRun) -> dict[int, list[int]]:
+    """Question → the newest conversations of all other models, less those that have met this run's already."""
+    met: dict[int, set[int]] = {}
+    known = Judgment.objects.filter(judge=judge, rival__run=run, canary="").exclude(run=run)
+    for rival, question in known.values_list("subject_id", "rival__answer__question_id").distinct():
+        met.setdefault(question, set()).add(rival)
+    rows = Answer.objects.filter(run__in=newest_runs(run.suite)).exclude(revision=run.revision_id)
+    found: dict[int, list[int]] = {}
+    for question, conversation in rows.order_by("run_id").values_list("question_id", "conversation_id"):
+        if conversation not in met.get(question, ()):
+            found.setdefault(question, []).append(conversation)
     return found
+
+
+def newest_runs(suite: Suite) -> list[int]:
+    """The newest answered run of every revision in a suite, without the withdrawn ones."""
+    runs = EvaluationRun.objects.filter(suite=suite, withdrawn_at=None, status__in=("judging", "finished", "failed"))
+    # A run that failed before its answers were complete has not come to the judges' lane.
+    runs = runs.exclude(status="failed", lane__in=("eval", "gpu"))
+    return list(dict(runs.order_by("created_at", "pk").values_list("revision_id", "pk")).values())
 
 
 def call_of(judge: Judge, protocol: Protocol, subject: Subject, judgment: Judgment) -> Call:
@@ -133,8 +159,12 @@ def prompt_of(judge: Judge, protocol: Protocol, question: Question, turn: int) -
     return Prompt(FORMS[judge.mode], language, "json" if output == "json" else "brackets", turn > 1, guided)
 
 
+@transaction.atomic
 def plan(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> list[Subject]:
     """Puts every judgment that is still missing in line, and gives what they are about. Raises NoBaseline."""
+    if judge.plays_all:
+        # Holds the judge's row: two runs that meet for the first time must not both ask for their pairs.
+        Judge.objects.filter(pk=judge.pk).update(is_active=F("is_active"))
     protocol, found = protocol_of(question_set), subjects(run, judge)
     repeats = judge.repeats or question_set.repeats
     rows: list[Judgment] = []
@@ -145,9 +175,27 @@ def plan(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> list[Su
     for canary, subject in _stand_ins(found):
         rows += _orders(run, judge, protocol, subject, turn=1, canary=canary)
     known = set(Judgment.objects.filter(run=run, judge=judge).values_list("call_key", flat=True))
+    _forget_stale(run, judge, {row.call_key for row in rows})
     missing = [row for row in rows if row.call_key not in known]
     Judgment.objects.bulk_create(missing, batch_size=500, ignore_conflicts=True)
     return found
+
+
+def size(judge: Judge, question_set: QuestionSet, found: Sequence[Subject]) -> int:
+    """How many judgments `plan` would put in line for these subjects."""
+    orders = 1 if judge.mode == Judge.Mode.SINGLE else 2
+    repeats = judge.repeats or question_set.repeats
+    return orders * (sum(one.turns for one in found) * repeats + sum(1 for _ in _stand_ins(found)))
+
+
+def _forget_stale(run: EvaluationRun, judge: Judge, wanted: set[str]) -> None:
+    """Takes away pairs that nobody asked yet and that would not be asked now: their rival has answered anew."""
+    never_asked = Judgment.objects.filter(
+        run=run, judge=judge, status="pending", calls=0, reserved_usd=None, rival__isnull=False
+    )
+    stale = [pk for pk, key in never_asked.values_list("pk", "call_key") if key not in wanted]
+    for first in range(0, len(stale), 500):
+        Judgment.objects.filter(pk__in=stale[first : first + 500]).delete()
 
 
 def duel(judge: Judge, protocol: Protocol, subject: Subject) -> list[Judgment]:

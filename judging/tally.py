@@ -16,6 +16,7 @@ from judging.formats import Game, PairJudgment, Place, Protocol
 from judging.formats.protocols import Penalty
 from judging.models import Answer, Judge, JudgedRun, Judgment, QuestionSet
 from judging.packing import multi_turn_to_json, share_to_json
+from judging.plan import newest_runs
 from judging.question_sets import protocol_of
 from judging.scores import Failed, Rated
 from judging.verdicts import SWAPPED, Label
@@ -54,9 +55,20 @@ def told(*also: Q, **conditions: Any) -> list[Told]:
 
 
 def compute(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> JudgedRun:
-    """Works out and stores the row of this run and judge; the boards learn of it in the same transaction."""
+    """Works out and stores the row of this run and judge; the boards learn of it in the same transaction.
+
+    Where the judge compares everybody with everybody, the rows of the others change as well.
+    """
+    if judge.plays_all:
+        met = Judgment.objects.filter(judge=judge, run=run, canary="").values_list("rival__run", flat=True).distinct()
+        for other in EvaluationRun.objects.filter(pk__in=list(met)).select_related("revision__endpoint", "suite"):
+            _compute(other, judge, question_set)
+    return _compute(run, judge, question_set)
+
+
+def _compute(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> JudgedRun:
     answers = list(Answer.objects.filter(run=run).select_related("question"))
-    rows = told(run=run, judge=judge, canary="")
+    rows = meetings(run, judge) if judge.plays_all else told(run=run, judge=judge, canary="")
     states, failures = Counter(row.status for row in rows), Counter(row.failure for row in rows if row.failure)
     if judge.mode == Judge.Mode.SINGLE:
         numbers = single_numbers(answers, rows, protocol_of(question_set), failed_turns(run))
@@ -82,6 +94,24 @@ def compute(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> Judg
         judged, _ = JudgedRun.objects.update_or_create(run=run, judge=judge, defaults=values)
         runs.touch("boards")
     return judged
+
+
+def meetings(run: EvaluationRun, judge: Judge) -> list[Told]:
+    """What a judge of all pairs said of a run's answers, whichever run asked, with this run's answer as the subject.
+
+    Runs that were withdrawn, or that their model has answered anew since, have no part in it.
+    """
+    others = [pk for pk in newest_runs(run.suite) if pk != run.pk]
+    asked = told(judge=judge, run=run, rival__run__in=others, canary="")
+    answered = told(judge=judge, run__in=others, rival__run=run, canary="")
+    return asked + [turned(row) for row in answered]
+
+
+def turned(row: Told) -> Told:
+    """The same judgment of a pair, told of the other answer."""
+    assert row.rival_id is not None
+    verdict = SWAPPED[cast(Label, row.verdict)] if row.verdict else ""
+    return row._replace(subject_id=row.rival_id, rival_id=row.subject_id, swapped=not row.swapped, verdict=verdict)
 
 
 def failed_turns(run: EvaluationRun) -> set[tuple[int, int]]:
@@ -126,11 +156,19 @@ def single_numbers(
 
 
 def pair_numbers(judge: Judge, rows: Iterable[Told]) -> dict[str, Any]:
-    """What a judge of pairs said of this run's answers, the rival as the left side (Arena-Hard's baseline)."""
+    """What a judge of pairs said of this run's answers, the rival as the left side (Arena-Hard's baseline).
+
+    `rivals` counts the models it met. Where everybody meets everybody equally often, the order by this share is that
+    of Bradley-Terry strengths (Zermelo 1929).
+    """
+    rows = list(rows)
     pairs = pairs_of(rows)
+    rivals = {row.rival_id for row in rows if row.rival_id is not None}
+    met = Answer.objects.filter(conversation__in=rivals).values("revision").distinct().count() if rivals else 0
     weight = 3 if judge.mode == Judge.Mode.FIVE else 1
     return {
         "baseline": judge.baseline.slug if judge.baseline else None,
+        "rivals": met,
         "strict": asdict(scores.against_baseline(pairs, weight)),
         "published": asdict(scores.against_baseline(pairs, weight, published=True)),
         "position": position_to_json(bias.position(pairs)),

@@ -52,7 +52,7 @@ def compute(judge: Judge, question_set: QuestionSet) -> JudgeTrial:
     single = judge.mode == Judge.Mode.SINGLE
     real = [row for row in rows if not row.canary]
     noise = bias.noise_floor(_repeats(real))
-    known = bias.known_order(_known_scores(real, people, single))
+    known = bias.known_order(_known_scores(_against_complete(judge, real, people), people, single))
     # An imported judge never saw our canaries: that proves nothing, and is no missing canary either.
     expected = [] if judge.kind == Judge.Kind.IMPORTED else [canary.slug for canary in canaries.CANARIES]
     checked = canaries.check(*_rated(rows, people), _duels(rows), expected)
@@ -98,6 +98,7 @@ def _known_order(found: bias.KnownOrder) -> dict[str, Any]:
     pairs = [
         {"better": better, "worse": worse, "share": share_to_json(share)}
         for (better, worse), share in found.pairs.items()
+        if share.n
     ]
     return {"hits": share_to_json(found.hits), "ties": found.ties, "missing": found.missing, "pairs": pairs}
 
@@ -146,8 +147,16 @@ def _mean(points: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def _against_complete(judge: Judge, rows: list[Told], people: Mapping[int, Who]) -> list[Told]:
+    """Of a judge of all pairs only what it said of answers beside the complete one; of others every row."""
+    if not judge.plays_all:
+        return rows
+    both = [turned for row in rows if row.rival_id is not None for turned in (row, tally.turned(row))]
+    return [row for row in both if (who := people.get(row.rival_id or 0)) is not None and who.quality == "complete"]
+
+
 def _known_scores(rows: Iterable[Told], people: Mapping[int, Who], single: bool) -> list[dict[Quality, float | None]]:
-    """One mapping quality → score per question and turn; for pairs against the complete answer, that is a half."""
+    """One mapping quality → score per question and turn; for pairs the rival, itself of known quality, has a half."""
     found: dict[tuple[str, int], dict[Quality, float | None]] = defaultdict(dict)
     against = {row.subject_id: people.get(row.rival_id or 0) for row in rows}
     for (conversation, turn), score in _mean_points(rows).items():
@@ -156,8 +165,8 @@ def _known_scores(rows: Iterable[Told], people: Mapping[int, Who], single: bool)
             continue
         if single:
             found[who.question, turn][cast(Quality, who.quality)] = score
-        elif rival is not None and rival.quality == "complete":
-            found[who.question, turn] |= {"complete": 0.5, cast(Quality, who.quality): score}
+        elif rival is not None and rival.quality:
+            found[who.question, turn] |= {cast(Quality, rival.quality): 0.5, cast(Quality, who.quality): score}
     return list(found.values())
 
 

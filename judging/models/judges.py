@@ -57,6 +57,11 @@ class Judge(models.Model):
         return f"{self.slug} v{self.version}"
 
     @property
+    def plays_all(self) -> bool:
+        """Whether it compares every model with every other one: a model that judges pairs and has no baseline."""
+        return self.kind == self.Kind.LLM and self.mode != self.Mode.SINGLE and self.baseline_id is None
+
+    @property
     def display_name(self) -> str:
         """The name in the reader's language; only the built-in judge has more than one."""
         return pgettext("judge", self.name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from judging import budgets, jobs, judges, plan, standings, tally
@@ -270,6 +271,69 @@ def test_pairs_are_judged_in_both_orders_and_disagreement_is_a_tie(server: FakeO
     assert row.numbers["position"]["prefers_first"]["value"] == 1.0
     trial = standings.trial(judge)
     assert trial is not None and not trial.report["canaries"]["beaten"]
+
+
+def strength(model: str, messages: list[dict[str, Any]]) -> str:
+    """Candidates say their name; the judge prefers the one that comes first in the alphabet."""
+    if model != "judge":
+        return f"<{model}>의 이야기입니다."
+    shown = re.findall(r"<([a-d])>", messages[1]["content"])
+    return f"판정.\n\n[[{'A' if shown[0] < shown[-1] else 'B'}]]"
+
+
+def test_every_pair_is_judged_once_and_counts_for_both(server: FakeOpenAI) -> None:
+    server.reply = strength
+    questions = make_set(2)
+    judge = make_judge(server, mode="pair", all_pairs=True)
+    for name in ("b", "a", "c"):
+        assert judged(answered(served(server, name), questions)).status == "finished"
+    # Three pairs, two questions, two turns, two orders; asked once each.
+    assert Judgment.objects.filter(canary="").count() == 3 * 2 * 2 * 2
+    assert set(keys(server).values()) == {1}
+    rows = {row.run.revision.slug: row.numbers for row in standings.judged_runs(questions, judge)}
+    told = {slug: (one["strict"]["score"], one["rivals"], one["strict"]["battles"]) for slug, one in rows.items()}
+    assert told == {"api/a": (100.0, 2, 16), "api/b": (50.0, 2, 16), "api/c": (0.0, 2, 16)}
+    assert rows["api/b"]["position"]["consistent"]["value"] == 1.0
+
+
+def test_a_rerun_meets_everybody_anew_and_its_old_answers_count_no_more(server: FakeOpenAI) -> None:
+    server.reply = strength
+    questions = make_set(1)
+    judge = make_judge(server, mode="pair", all_pairs=True)
+    for name in ("a", "b"):
+        judged(answered(served(server, name), questions))
+    server.reply = lambda model, messages: "<d>의 이야기입니다." if model == "a" else strength(model, messages)
+    again = judged(answered(served(server, "a"), questions))
+    rows = {row.run_id: row.numbers["strict"]["score"] for row in standings.judged_runs(questions, judge)}
+    assert rows[again.pk] == 0.0
+    assert sorted(rows.values()) == [0.0, 100.0]
+
+
+def test_the_estimate_says_calls_and_money_and_changes_nothing(
+    server: FakeOpenAI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_price()
+    questions = make_set(2)
+    make_judge(server, mode="single")
+    for name in ("a", "b", "c"):
+        judged(answered(served(server, name), questions))
+    before = Judgment.objects.count()
+    call_command("add_judge", "all", "--endpoint", "judge", "--mode", "pair", "--all-pairs", "--estimate")
+    told = capsys.readouterr().out
+    canaries = 2 * len(CANARIES) * 2  # the first of the runs meets two rivals, the second one, the third none anew
+    assert "3 finished runs, 3 pairs of models" in told and "at most $" in told and "₩" in told
+    calls = int(re.search(r"(\d+) calls", told)[1])  # type: ignore[index]
+    assert calls >= 3 * 2 * 2 * 2 and (calls - 24) % 2 == 0 and calls <= 24 + 2 * 2 * canaries
+    assert not Judge.objects.filter(slug="all").exists() and Judgment.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "why"), [([], "--all-pairs"), (["--all-pairs", "--baseline", "api/judge"], "not both")]
+)
+def test_a_judge_of_pairs_needs_one_kind_of_rival(server: FakeOpenAI, more: list[str], why: str) -> None:
+    served(server, "judge")
+    with pytest.raises(CommandError, match=why):
+        call_command("add_judge", "pairs", "--endpoint", "judge", "--mode", "pair", *more)
 
 
 def test_five_labels_count_a_strong_win_three_times(server: FakeOpenAI) -> None:

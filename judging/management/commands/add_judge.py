@@ -6,11 +6,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from judging import judges
-from judging.models import Judge, QuestionSet
+from judging import forecast, judges, plan
+from judging.models import Judge
 from runners import judging_phase
-from runners.models import Endpoint, EvaluationRun, ModelRevision
+from runners.models import Endpoint, ModelRevision
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--repeats", type=int, metavar="K", help="judgments of each answer, for the noise floor")
         parser.add_argument("--cap-usd", metavar="USD", help="most that one run's judging may cost")
         parser.add_argument("--baseline", metavar="REVISION", help="whom pair and five compare with")
+        parser.add_argument("--all-pairs", action="store_true", help="pair and five compare every model with every one")
         parser.add_argument("--language", choices=["ko", "en"], default="ko", help="of the judge's prompts")
         parser.add_argument("--json-schema", action="store_true", help="the server enforces JSON schemas")
         parser.add_argument("--temperature", type=float, default=0.0)
@@ -31,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--set", action="append", default=[], metavar="SLUG", help="only these question sets")
         parser.add_argument("--inactive", action="store_true", help="keep it ready without letting it judge")
         parser.add_argument("--judge-finished", action="store_true", help="let it judge the finished runs as well")
+        parser.add_argument("--estimate", action="store_true", help="say what judging the finished runs takes; no more")
 
+    @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         if options["repeats"] is not None and not 1 <= options["repeats"] <= 20:
             raise CommandError("--repeats must be from 1 to 20.")
@@ -43,6 +47,7 @@ class Command(BaseCommand):
                 repeats=options["repeats"],
                 cap_usd=_dollars(options["cap_usd"]),
                 baseline=_revision(options["baseline"]),
+                all_pairs=options["all_pairs"],
                 language=options["language"],
                 json_schema=options["json_schema"],
                 temperature=options["temperature"],
@@ -53,18 +58,26 @@ class Command(BaseCommand):
             )
         except judges.JudgeError as error:
             raise CommandError(str(error)) from error
+        if options["judge_finished"] or options["estimate"]:
+            self._tell(judge)
+        if options["estimate"]:
+            transaction.set_rollback(True)
+            self.stdout.write("Nothing was changed. Leave --estimate out to make the judge.")
+            return
         self.stdout.write(f"{judge}: {'active' if judge.is_active else 'ready, inactive'}")
         if options["judge_finished"]:
-            self.stdout.write(f"{_again(judge)} finished runs wait for it now")
+            again = sum(judging_phase.judge_again(run) for run in forecast.finished_runs(judge))
+            self.stdout.write(f"{again} finished runs wait for it now")
 
-
-def _again(judge: Judge) -> int:
-    sets = QuestionSet.objects.all()
-    if judge.question_sets:
-        sets = sets.filter(slug__in=judge.question_sets)
-    suites = sets.values("suite")
-    runs = EvaluationRun.objects.filter(suite__in=suites, status="finished", withdrawn_at=None)
-    return sum(judging_phase.judge_again(run) for run in runs)
+    def _tell(self, judge: Judge) -> None:
+        """What the finished runs take, before anything of it is asked."""
+        try:
+            found = forecast.of(judge)
+        except plan.NoBaseline as error:
+            raise CommandError(str(error)) from error
+        money = "no price is known" if found.most_usd is None else f"at most {found.dollars} ({found.won})"
+        pairs = f", {found.pairs} pairs of models" if found.pairs else ""
+        self.stdout.write(f"{found.runs} finished runs{pairs}: {found.calls} calls, repairs not counted; {money}")
 
 
 def _endpoint(slug: str) -> Endpoint:
