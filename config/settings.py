@@ -8,6 +8,7 @@ from typing import Any
 
 import dj_database_url
 
+from config import artifacts
 from config.local import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -15,7 +16,9 @@ ENV = os.environ.get
 
 PRODUCTION = ENV("GYEORU_ENV", "local") == "production"
 DEBUG = ENV("GYEORU_DEBUG", "") == "1" and not PRODUCTION
-HOME = Path(ENV("GYEORU_HOME", str(BASE_DIR / "var"))).resolve()
+# An installed package keeps its data where it is started, never beside other packages.
+IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
+HOME = Path(ENV("GYEORU_HOME") or (BASE_DIR if IS_CHECKOUT else Path.cwd()) / "var").resolve()
 HOME.mkdir(parents=True, exist_ok=True)
 
 # Empty in production without SECRET_KEY: gyeoru.E001 then refuses to start.
@@ -134,11 +137,12 @@ USE_TZ = True
 TIME_ZONE = ENV("TZ") or "Asia/Seoul"
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The wheel is what workers need; pages are served from a checkout or the image.
+STATICFILES_DIRS = [BASE_DIR / "static"] if IS_CHECKOUT else []
 STATIC_ROOT = HOME / "static"
 MEDIA_ROOT = HOME / "artifacts"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": artifacts.storage(ENV("GYEORU_ARTIFACTS", "")),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if (STATIC_ROOT / "staticfiles.json").exists()

@@ -45,12 +45,26 @@ def python_for(backend: str) -> str:
     return own or sys.executable
 
 
+def code_path() -> Path:
+    """The folder that gives the child this project's code, and no other package, whichever interpreter it has."""
+    if settings.IS_CHECKOUT:
+        return Path(settings.BASE_DIR)
+    folder = Path(settings.HOME) / "code"
+    folder.mkdir(exist_ok=True)
+    link, target = folder / "runners", Path(settings.BASE_DIR) / "runners"
+    if not link.is_symlink() or link.readlink() != target:
+        fresh = folder / f".{os.getpid()}"
+        fresh.symlink_to(target)
+        fresh.replace(link)
+    return folder
+
+
 def scrubbed_environment(key_env: str | None, *, offline: bool) -> dict[str, str]:
     """The child's whole environment: a short list of harmless names and the one key the model needs."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {
         "HOME": str(settings.HOME / "home"),
-        "PYTHONPATH": str(settings.BASE_DIR),
+        "PYTHONPATH": str(code_path()),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
         "HF_HUB_DISABLE_TELEMETRY": "1",

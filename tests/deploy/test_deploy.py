@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,37 @@ def test_every_unit_starts_a_command_that_exists(unit: Path):
     named = re.findall(r"manage\.py (\w+)", text)
     assert set(named) <= set(get_commands()) and (named or "gunicorn" in text)
     assert "Type=oneshot" in text or "KillMode=mixed" in text
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path):
+    for unit in (DEPLOY / "systemd").glob("gyeoru*.*"):
+        text = unit.read_text().replace("/opt/gyeoru/.venv/bin/python", "/bin/true")
+        (tmp_path / unit.name).write_text(text.replace("/opt/gyeoru/.venv/bin/gunicorn", "/bin/true"))
+    units = sorted(str(path) for path in tmp_path.glob("*.[st]*") if path.suffix in (".service", ".timer"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    assert len(units) >= 6
+    # Units of the machine itself may be complained about too.
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "gyeoru" in line] == []
+
+
+def test_services_of_the_compose_file_refer_to_what_it_has():
+    site = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    known = {"build", "image", "restart", "init", "stop_grace_period", "environment", "volumes", "depends_on"}
+    known |= {"command", "ports", "profiles", "deploy", "healthcheck"}
+    for name, service in site["services"].items():
+        assert set(service) <= known, name
+        for other, needs in service.get("depends_on", {}).items():
+            state = needs["condition"]
+            assert other in site["services"] and (
+                state != "service_healthy" or "healthcheck" in site["services"][other]
+            )
+            assert state != "service_completed_successfully" or site["services"][other]["restart"] == "no"
+        mounted = {volume.split(":")[0] for volume in service.get("volumes", [])}
+        assert mounted <= set(site["volumes"]), name
+    assert (DEPLOY / "Dockerfile").exists()
 
 
 def test_compose_starts_every_lane_and_drains_with_one_signal():
