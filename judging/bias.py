@@ -212,14 +212,15 @@ def noise_floor(repeats: Iterable[Sequence[float | None]]) -> NoiseFloor:
     return NoiseFloor(deviation, turns, ratings / turns if turns else 0.0, Share(equal, pairs))
 
 
-Quality = Literal["complete", "terse", "wrong", "english"]
+Quality = Literal["complete", "terse", "wrong", "english", "better", "worse"]
 # Which of two answers of known quality is the better one. Terse against English is the language rule's
-# business, English against wrong nobody's: those pairs are not counted.
+# business, English against wrong nobody's: those pairs are not counted. Better and worse are gold labels of a pair.
 KNOWN_ORDER: tuple[tuple[Quality, Quality], ...] = (
     ("complete", "terse"),
     ("complete", "wrong"),
     ("complete", "english"),
     ("terse", "wrong"),
+    ("better", "worse"),
 )
 
 

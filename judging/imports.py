@@ -92,6 +92,8 @@ def import_judgments(
     def rows(intake: Intake) -> Iterator[SingleJudgment | PairJudgment]:
         for path in paths:
             for one in read_judgments(path, form, intake, judge=slug, model=model, mode=mode):
+                if form == "llmbar" and one.judge != slug:
+                    continue  # a file of many judges, imported one by one
                 seen.add("single" if isinstance(one, SingleJudgment) else "five" if form == "arena-hard" else "pair")
                 yield one
 
@@ -119,6 +121,11 @@ def import_judgments(
             tally.compute(run, judge, question_set)
     trials.compute(judge, question_set)
     return done
+
+
+def judges_in(paths: Sequence[Path], form: Format) -> list[str]:
+    """The judges that the rows of these files name, in alphabetical order."""
+    return sorted({one.judge for path in paths for one in read_judgments(path, form, Intake())})
 
 
 def _fresh(question_set: QuestionSet) -> Intake:
@@ -153,6 +160,7 @@ def _store_answers(shelf: Shelf, batch: Sequence[formats.Answer], done: Imported
             answers.pop(key, None)
             continue
         question = shelf.questions[one.question_id]
+        answers[key].quality = one.quality
         messages += [_message(key, turn, text) for turn, text in enumerate(one.turns, 1)]
         answers[key].fidelity = [
             fidelity.of_answer(text, "\n".join(question.turns[:turn])) if text and text.strip() else None
@@ -160,7 +168,7 @@ def _store_answers(shelf: Shelf, batch: Sequence[formats.Answer], done: Imported
         ]
         done.stored += 1
     Message.objects.bulk_create(messages, batch_size=BATCH)
-    Answer.objects.bulk_update(answers.values(), ["fidelity"], batch_size=100)
+    Answer.objects.bulk_update(answers.values(), ["fidelity", "quality"], batch_size=100)
 
 
 def _message(conversation: int, turn: int, text: str | None) -> Message:

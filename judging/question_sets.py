@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from judging import formats
 from judging.formats import PROTOCOLS, Format, Intake, Protocol
+from judging.formats.llmbar import LLMBAR
 from judging.formats.protocols import FASTCHAT_CATEGORIES, FASTCHAT_TEMPERATURES, Note
 from judging.models import Answer, Question, QuestionSet
 from runners.catalog import Changes
@@ -54,8 +55,10 @@ KO_MT = Protocol(
         ),
     ),
 )
-KNOWN = {**PROTOCOLS, KO_MT.slug: KO_MT}
-OF_FORMAT: dict[Format, str] = {"fastchat": "mt-bench", "logickor": "logickor", "arena-hard": "arena-hard"}
+KNOWN = {**PROTOCOLS, LLMBAR.slug: LLMBAR, KO_MT.slug: KO_MT}
+OF_FORMAT: dict[Format, str] = {
+    "fastchat": "mt-bench", "logickor": "logickor", "arena-hard": "arena-hard", "llmbar": "llmbar"
+}  # fmt: skip
 # The order of tabs: ours first, then as the sets are known in Korea.
 # The site's own conversation set stands beside its own zero-shot set; both have results from the first minute.
 ORDER = {KO_MT.slug: 15, "logickor": 51, "komt-bench": 52, "korean-mt-bench": 53}

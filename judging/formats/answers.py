@@ -1,4 +1,4 @@
-"""Recorded answers: FastChat, LogicKor, Arena-Hard (v0.1 and v2), and `rows`, our own interchange."""
+"""Recorded answers: FastChat, LogicKor, Arena-Hard (v0.1 and v2), LLMBar, and `rows`, our own interchange."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from judging.formats import llmbar
 from judging.formats.intake import Intake, RowError, identifier, items, read_objects, storable, text
 from judging.formats.rows import Answer, Format, Place
 
@@ -23,14 +24,18 @@ def read_answers(
     """
     for place, row in read_objects(path, intake):
         try:
-            answer = _answer(row, form, place, intake, named(path, model, mode))
+            if form == "llmbar":
+                found = llmbar.answers_of(row, place, intake)
+            else:
+                found = [_answer(row, form, place, intake, named(path, model, mode))]
         except RowError as error:
             intake.at(place, error.kind, str(error))
             continue
-        if intake.is_unknown(place, answer.question_id):
+        if intake.is_unknown(place, found[0].question_id):
             continue
-        if not intake.is_duplicate(place, "answer", answer.model, answer.mode, answer.question_id):
-            yield answer
+        for answer in found:
+            if not intake.is_duplicate(place, "answer", answer.model, answer.mode, answer.question_id):
+                yield answer
 
 
 def named(path: Path, model: str | None, mode: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Recorded judgments: FastChat single and pairwise, LogicKor, Arena-Hard (v0.1, v2, packed), and `rows`.
+"""Recorded judgments: FastChat single and pairwise, LogicKor, Arena-Hard (v0.1, v2, packed), LLMBar, and `rows`.
 
 Every judgment carries two readings: ours, strict, and the one its own program counted.
 """
@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from judging.formats import llmbar
 from judging.formats.answers import named
 from judging.formats.intake import Intake, RowError, identifier, items, number, read_objects, storable, text
 from judging.formats.rows import Format, Game, PairJudgment, Place, SingleJudgment
@@ -69,6 +70,8 @@ def _judgments(
 ) -> list[SingleJudgment] | list[PairJudgment]:
     if form == "fastchat":
         return [_fastchat_pair(row, place, intake)] if "model_1" in row else [_fastchat(row, place, intake, scale)]
+    if form == "llmbar":
+        return [llmbar.judgment_of(row, place, intake)]
     if form == "arena-hard":
         return [_arena_hard(row, place, intake, judge)]
     return _logickor(row, form, place, intake, name, judge, scale)

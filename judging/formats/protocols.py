@@ -63,7 +63,7 @@ class Protocol:
     title: str
     source: str
     language: Literal["ko", "en"]
-    form: Literal["single", "five"]
+    form: Literal["single", "pair", "five"]
     questions: int
     turns: int
     categories: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Question sets: FastChat (MT-Bench and its Korean kin), LogicKor, Arena-Hard (v0.1 and v2)."""
+"""Question sets: FastChat (MT-Bench and its Korean kin), LogicKor, Arena-Hard (v0.1 and v2), LLMBar."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from judging.formats import llmbar
 from judging.formats.intake import Intake, RowError, identifier, items, read_objects, storable, text
 from judging.formats.rows import Format, Place, Question, Reference
 
 
 def read_questions(path: Path, form: Format, intake: Intake) -> Iterator[Question]:
-    """The questions of one file. FastChat and LogicKor questions have two turns, Arena-Hard's one.
+    """The questions of one file. FastChat and LogicKor questions have two turns, Arena-Hard's and LLMBar's one.
 
     A question without its second turn, or an id that was there before, is named and left out.
     """
@@ -27,6 +28,8 @@ def read_questions(path: Path, form: Format, intake: Intake) -> Iterator[Questio
 
 
 def _question(row: dict[str, Any], form: Format, place: Place, intake: Intake) -> Question:
+    if form == "llmbar":
+        return llmbar.question_of(row, place, intake)
     question_id = identifier(row, "question_id", "uid", "id")
     category = text(row, "category", place, intake)
     if form == "arena-hard":

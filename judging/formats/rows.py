@@ -10,7 +10,7 @@ from typing import Literal
 from judging.verdicts import SWAPPED, Label
 
 Side = Literal["left", "right"]
-Format = Literal["fastchat", "logickor", "arena-hard", "rows"]
+Format = Literal["fastchat", "logickor", "arena-hard", "llmbar", "rows"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Reference:
 @dataclass(frozen=True)
 class Answer:
     """A recorded answer, one text per turn: None where the request failed, "" where the model
-    said nothing.
+    said nothing. `quality` where the file knows it.
     """
 
     model: str
@@ -54,6 +54,7 @@ class Answer:
     category: str | None
     turns: tuple[str | None, ...]
     place: Place
+    quality: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class QuestionSet(models.Model):
         FASTCHAT = "fastchat", "FastChat"
         LOGICKOR = "logickor", "LogicKor"
         ARENA_HARD = "arena-hard", "Arena-Hard"
+        LLMBAR = "llmbar", "LLMBar"
 
     # Not unique: a changed set is a new version, and the answers to the old one stay. `current` finds the newest.
     slug = models.CharField(max_length=80, db_index=True)
@@ -68,7 +69,9 @@ class Answer(models.Model):
     conversation = models.OneToOneField(Conversation, models.CASCADE, related_name="answer")
     run = models.ForeignKey(EvaluationRun, models.CASCADE, related_name="answers")
     mode = models.CharField(max_length=40, default="default", help_text="default, 1-shot, cot-1-shot, …")
-    quality = models.CharField(max_length=12, blank=True, help_text="known quality: complete, terse, wrong, english")
+    quality = models.CharField(
+        max_length=12, blank=True, help_text="known quality: complete, terse, wrong, english; better, worse"
+    )
     # One entry per turn: Hangul share, foreign-script characters, register consistency; null where not measurable.
     fidelity = models.JSONField(default=list)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter, defaultdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,65 @@ def test_both_orders_of_real_pairs_flip_as_often_as_published() -> None:
     position = trial.report["position"]
     flipped = position["consistent"]["n"] - position["consistent"]["hits"]
     assert (flipped, position["failed"]) == (want["tie (inconsistent)"], want["error"])
+
+
+@pytest.mark.slow
+def test_every_accuracy_of_llmbar_equals_the_published_one() -> None:
+    found = load("llmbar", shared_data("llmbar/instances.jsonl.gz"), "llmbar")
+    run("import_answers", shared_data("llmbar/instances.jsonl.gz"), "--set", "llmbar", "--format", "llmbar")
+    judged = shared_data("llmbar/judgments.jsonl.gz")
+    run("import_judgments", judged, "--set", "llmbar", "--format", "llmbar")
+    better = dict(Answer.objects.filter(quality="better").values_list("question", "conversation"))
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    columns = ("judge__slug", "subject__answer__question", "subject__answer__question__category", "subject_id")
+    pairs: dict[tuple[str, int], dict[bool, tuple[str, str]]] = defaultdict(dict)
+    for judge, question, category, subject, swapped, said in Judgment.objects.values_list(
+        *columns, "swapped", "published"
+    ):
+        won = "" if not said else "right" if (said == "A>B") == (better[question] == subject) else "wrong"
+        pairs[judge, question][swapped] = (category, won)
+    for (judge, _question), games in pairs.items():
+        # Output 2 is the subject, so that it was shown second, swapped, in the original order.
+        (category, original), (_, other) = games[True], games[False]
+        counts[category, judge] += Counter(n=1, original=original == "right", swapped=other == "right")
+        counts[category, judge] += Counter(both=original == other == "right", same=original == other)
+        counts[category, judge] += Counter(unparsed=(not original) + (not other))
+    results = expected("llmbar")["results"]
+    assert len(results) == len(counts) == 62
+    for row in results:
+        judge = f"{row['evaluator']}-{row['strategy']}".lower().replace("_", "-")
+        count = counts[row["subset"], judge]
+        assert (count["n"], count["unparsed"]) == (row["n"], row["unparsed"])
+        for name, key in (
+            ("original", "accuracy_original_order"),
+            ("swapped", "accuracy_swapped_order"),
+            ("both", "both_correct"),
+            ("same", "same_verdict_in_both_orders"),
+        ):
+            assert count[name] / count["n"] == pytest.approx(row[key], abs=1e-6)
+    _gpt_4_is_trusted_as_far_as_it_was_right(found, results)
+
+
+def _gpt_4_is_trusted_as_far_as_it_was_right(found: QuestionSet, results: list[dict[str, Any]]) -> None:
+    trial = standings.trial(Judge.objects.get(slug="gpt-4-vanilla-norules"), found)
+    assert trial is not None
+    rows = [row for row in results if (row["evaluator"], row["strategy"]) == ("GPT-4", "Vanilla_NoRules")]
+    hits = sum(round(row["both_correct"] * row["n"]) for row in rows)
+    assert (trial.report["known_order"]["hits"]["hits"], trial.report["known_order"]["hits"]["n"]) == (hits, 526)
+    assert [pair["better"] for pair in trial.report["known_order"]["pairs"]] == ["better"]
+
+
+def test_rows_of_llmbar_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    instance = {"subset": "Natural", "idx": 0, "input": "?", "output_1": "a", "output_2": "b", "label": 2}
+    found = load("llmbar", write(tmp_path / "q.jsonl", instance, {**instance, "idx": 1}), "llmbar")
+    broken = write(tmp_path / "bad.jsonl", {**instance, "label": 3}, {**instance, "idx": None}, instance)
+    with pytest.raises(CommandError, match="2 faulty row"):
+        run("import_answers", broken, "--set", found.slug, "--format", "llmbar")
+    _, errors = run("import_answers", broken, "--set", found.slug, "--format", "llmbar", "--skip-bad")
+    assert 'bad.jsonl:1: "label" is 3, expected 1 or 2' in errors
+    assert {answer.quality for answer in Answer.objects.all()} == {"better", "worse"}
+    with pytest.raises(CommandError, match="--judge"):
+        run("import_judgments", broken, "--set", found.slug, "--format", "rows")
 
 
 def test_scores_of_ko_arena_hard_equal_the_published_ones(tmp_path: Path) -> None:

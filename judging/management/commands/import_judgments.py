@@ -23,19 +23,27 @@ class Command(FileCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_file_arguments(parser, many=True)
         add_set_arguments(parser)
-        parser.add_argument("--judge", required=True, metavar="SLUG", help="under which name the judge is shown")
+        parser.add_argument(
+            "--judge",
+            metavar="SLUG",
+            help="under which name the judge is shown; without it, every judge of LLMBar's rows",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = {name: options[name] for name in ("model", "mode", "skip_bad")}
-        found = question_set(options["set"])
-        try:
-            done = imports.import_judgments(options["files"], found, options["judge"], options["format"], **chosen)
-        except imports.Refused as refused:
-            tell(refused.intake, self.stderr)
-            raise refusal(refused.intake) from refused
-        except judges.JudgeError as error:
-            raise CommandError(str(error)) from error
-        tell(done.intake, self.stderr)
-        self.stdout.write(
-            f"{done.stored} judgments of {done.models} models by {done.judge} stored, {done.there} were there already"
-        )
+        files, form, found = options["files"], options["format"], question_set(options["set"])
+        if options["judge"] is None and form != "llmbar":
+            raise CommandError("These rows do not name their judge as the site does: give --judge SLUG.")
+        slugs = [options["judge"]] if options["judge"] else imports.judges_in(files, form)
+        for first, slug in enumerate(slugs):
+            try:
+                done = imports.import_judgments(files, found, slug, form, **chosen)
+            except imports.Refused as refused:
+                tell(refused.intake, self.stderr)
+                raise refusal(refused.intake) from refused
+            except judges.JudgeError as error:
+                raise CommandError(str(error)) from error
+            if first == 0:
+                tell(done.intake, self.stderr)
+            stored = f"{done.stored} judgments of {done.models} models by {done.judge} stored"
+            self.stdout.write(f"{stored}, {done.there} were there already")
