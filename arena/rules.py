@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -26,3 +28,29 @@ RULES: dict[str, str | Promise] = {
 def label(rule: str) -> str:
     """What a rule is called; an unknown one by its own name."""
     return str(RULES.get(rule, rule))
+
+
+# What is stored with an exclusion is English, as it was found; these are its forms, for pages in other languages.
+_DETAILS: list[tuple[str, Promise]] = [
+    (r"(?P<model>.+): z (?P<wins>\S+) for its wins, (?P<met>\S+) for how often it was met, over (?P<n>\d+) votes",
+     _("%(model)s: z %(wins)s for its wins, %(met)s for how often it was met, over %(n)s votes")),
+    (r"shown again with sides swapped to measure reliability",
+     _("shown again with sides swapped to measure reliability")),
+    (r"(?P<s>[\d.]+) s after both answers stood there", _("%(s)s s after both answers stood there")),
+    (r"(?P<n>\d+) min after the battle began", _("%(n)s min after the battle began")),
+    (r"the prompt had (?P<n>\d+) votes already", _("the prompt had %(n)s votes already")),
+    (r"over (?P<n>\d+) votes a day", _("over %(n)s votes a day")),
+    (r"over (?P<n>\d+) votes a day on one model", _("over %(n)s votes a day on one model")),
+    (r"over (?P<n>\d+) votes a day from one network", _("over %(n)s votes a day from one network")),
+    (r"an answer names (?P<name>.+)", _("an answer names %(name)s")),
+    (r"an answer is an error or empty", _("an answer is an error or empty")),
+    (r"new votes wait (?P<n>\S+) h", _("new votes wait %(n)s h")),
+]  # fmt: skip
+
+
+def detail(text: str) -> str:
+    """What was found, in the reader's language where it has one of the known forms, else as it is stored."""
+    for form, words in _DETAILS:
+        if found := re.fullmatch(form, text):
+            return str(words) % found.groupdict() if found.groupdict() else str(words)
+    return text

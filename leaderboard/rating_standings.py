@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
-from arena import tallies
+from arena import demo, tallies
 from arena.models import VoteSource
 from leaderboard.models import AgreementSnapshot, Rating, RatingSnapshot
 from leaderboard.published import Publisher
@@ -18,6 +18,8 @@ from runners.models import Generation, ModelRevision
 from runners.models.language_models import shown_name
 
 HISTORY: int = 60
+# Simulated models are hidden everywhere but in the demo they are simulated for.
+VISIBLE = Q(language_model__hidden_reason="") | Q(slug__startswith=f"{demo.SOURCE}/")
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def _tables(snapshots: Sequence[RatingSnapshot]) -> dict[str, Table]:
 
 def _models(ids: Any) -> dict[int, Model]:
     """What pages say of revisions; a model with several of them is told apart by the revision. Hidden ones are out."""
-    rows = ModelRevision.objects.filter(pk__in=ids, language_model__hidden_reason="").values_list(
+    rows = ModelRevision.objects.filter(VISIBLE, pk__in=ids).values_list(
         "pk", "slug", "language_model__slug", "language_model__name"
     )
     listed = list(rows)

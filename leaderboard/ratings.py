@@ -40,6 +40,8 @@ PAGES: Final = "ratings"
 MIN_BATTLES: Final = 3
 """A model with fewer counted votes gets no number of its own, although its votes count for the others."""
 FRAGILITY_MODELS: Final = 300
+IF_COUNTED: Final = "if_counted"
+"""In the details of an official snapshot: `leaderboard.if_counted`, taken along until it is worked out anew."""
 
 METHODS: Final = {
     "bt": _("Bradley–Terry"),
@@ -145,6 +147,8 @@ def _store(inputs: Inputs, method: str, fit: tuple[str, str, Fit]) -> bool:
     began = time.perf_counter()
     fitted = make()
     version = VERSIONS.get(method, VERSION)
+    if last is not None and last.details.get(IF_COUNTED) and method == "bt":
+        fitted.details[IF_COUNTED] = last.details[IF_COUNTED]
     details = {**fitted.details, "seconds": round(time.perf_counter() - began, 6)}
     ids = inputs.ids
     with transaction.atomic():

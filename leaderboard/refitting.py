@@ -10,7 +10,7 @@ from django.db.models import Count, Max
 
 from arena import chain
 from arena.models import Exclusion, Vote, VoteSource
-from leaderboard import agreement_numbers
+from leaderboard import agreement_numbers, if_counted
 from leaderboard.ratings import LIGHT, METHODS, refit
 
 HEAVY_SHARE: Final = 10.0
@@ -28,6 +28,9 @@ def refit_all(slug: str | None, methods: Iterable[str], anchor: tuple[str, float
     for source in chosen:
         written = refit(source, tuple(methods), anchor)
         yield f"{source.slug}: {written} new snapshots"
+    for source in chosen:
+        if if_counted.refresh(source, anchor):
+            yield f"{source.slug}: ranks if left-out votes counted worked out anew"
     for source in chosen:
         if not source.judge:
             written = agreement_numbers.refresh(source)
@@ -55,6 +58,7 @@ class Watch:
             if mark != done and now >= not_before:
                 began = time.monotonic()
                 refit(source, [method for method in METHODS if method not in LIGHT], self.anchor)
+                if_counted.refresh(source, self.anchor)
                 if not source.judge:
                     agreement_numbers.refresh(source)
                 took = time.monotonic() - began

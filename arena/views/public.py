@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from arena import fair_play as books
-from arena import own_page, roster, rules
-from arena.models import Exclusion, Vote
+from arena import if_counted, own_page, roster, rules
+from arena.models import Exclusion, Vote, VoteSource
 from arena.voters import voter_of
 
 PER_PAGE = 100
@@ -44,8 +44,9 @@ def ledger(request: HttpRequest) -> HttpResponse:
     found = _exclusions(source).filter(rule=chosen) if chosen else _exclusions(source)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     for line in page.object_list:
-        line.label = rules.label(line.rule)
+        line.label, line.words = rules.label(line.rule), rules.detail(line.detail)
     facts = {"rule": chosen, "source": source, "exclusions": _by_rule(source), "votes": _votes(source)}
+    facts |= {"report": if_counted.of(source), "sources": _sources()}
     return render(request, "arena/ledger.html", {"section": "arena", "page": page, **facts})
 
 
@@ -78,7 +79,14 @@ def _safe(cell: Any) -> str:
 
 def _source(request: HttpRequest) -> str:
     """The source asked for, an import's or the demo's; this site's own arena where none is."""
-    return request.GET.get("source", "") or roster.SOURCE
+    return request.GET.get("source", "").replace("\x00", "") or roster.SOURCE
+
+
+def _sources() -> list[VoteSource]:
+    """The sources with a vote left out at any time; the site's own arena always."""
+    left_out = Exclusion.objects.filter(vote__source=OuterRef("pk"))
+    found = VoteSource.objects.filter(Q(slug=roster.SOURCE) | Exists(left_out))
+    return sorted(found, key=lambda one: (one.slug != roster.SOURCE, one.slug))
 
 
 def _exclusions(source: str) -> Any:
