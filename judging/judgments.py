@@ -92,6 +92,7 @@ class Session:
         """
         self._take_over()
         if not self.waiting:
+            self._fence()
             return
         ask, door = self._asker()
         pool: chat.Pool[int] = chat.Pool(self.concurrency if door else 1)
@@ -100,6 +101,8 @@ class Session:
                 self._send(pool, ask)
                 self._store(pool.collect(0.25, together=TOGETHER))
                 self.pulse(self.done, self.total, self.judge.slug)
+            # Each batch was stored with the count before it: the last word is that all is done.
+            self._fence()
         except Lost:
             raise
         except BaseException:

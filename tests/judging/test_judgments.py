@@ -73,6 +73,18 @@ def test_every_turn_is_judged_k_times_and_every_canary_rides_along(server: FakeO
     assert trial.is_red and trial.report["canaries"]["beaten"]
 
 
+def test_a_finished_judging_says_that_all_is_done(server: FakeOpenAI) -> None:
+    make_judge(server)
+    run = answered(served(server), make_set(3))
+    for _ in ("judged", "again, with nothing left to ask"):
+        judged(run)
+        run.refresh_from_db()
+        total = Judgment.objects.count()
+        assert (run.status, run.progress_done, run.progress_total) == ("finished", total, total)
+        EvaluationRun.objects.update(progress_done=0)
+        assert judging_phase.judge_again(run)
+
+
 def test_prompts_show_both_turns_and_the_reference_where_the_protocol_says_so(server: FakeOpenAI) -> None:
     make_judge(server)
     judged(answered(served(server), make_set(2)))
