@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "__main__", "bare"}
+HELPERS = {"__init__", "__main__", "bare", "stream_parts"}
 
 
 def main() -> int:
