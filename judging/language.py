@@ -1,5 +1,5 @@
 """Which language a judge's own text is in, and whether it declines to judge. Judges answer in Korean or
-English.
+English; what else they answer in is told as far as its script tells.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _REFUSAL_KO = re.compile(
     r"(?:할 수 없습니다|드릴 수 없습니다|하지 않겠습니다|거부합니다|거절합니다|불가능합니다)(?!라)"
 )
 _APOSTROPHE = str.maketrans({"\u2019": "'"})
+_KANA = re.compile(r"[ぁ-ヿ]")
+_HAN = re.compile(r"[一-鿿]")
 MIN_LETTERS = 20
 MIN_WORDS = 25
 
@@ -62,3 +64,20 @@ def is_foreign(text: str) -> bool:
         return True
     words = _LATIN_WORD.findall(text.lower())
     return len(words) >= MIN_WORDS and sum(word in _ENGLISH for word in words) < 0.08 * len(words)
+
+
+def tag(text: str) -> str:
+    """The language of a text as HTML names it: ko, en, ja or zh; "" where that cannot be told.
+
+    Korean is what has three Hangul letters in ten, as in `is_foreign`; English is Latin script with English function
+    words among its words.
+    """
+    letters = len(_LETTER.findall(text))
+    if not letters:
+        return ""
+    if len(_HANGUL.findall(text)) >= 0.3 * letters:
+        return "ko"
+    if len(_HAN.findall(text)) + len(_KANA.findall(text)) > 0.5 * letters:
+        return "ja" if _KANA.search(text) else "zh"
+    words = _LATIN_WORD.findall(text.lower().translate(_APOSTROPHE))
+    return "en" if sum(word in _ENGLISH for word in words) >= max(1, 0.08 * len(words)) else ""

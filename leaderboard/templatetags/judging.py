@@ -113,6 +113,39 @@ QUALITIES = {
 }
 
 
+REASONS = {
+    "refusal": gettext_lazy("declined to judge"),
+    "empty": gettext_lazy("said nothing"),
+    "other_language": gettext_lazy("neither Korean nor English"),
+    "unfinished": gettext_lazy("broke off before its verdict"),
+    "malformed": gettext_lazy("its verdict is broken"),
+    "fraction": gettext_lazy("a fraction instead of a score"),
+    "out_of_range": gettext_lazy("a score outside the scale"),
+    "contradictory": gettext_lazy("two verdicts that contradict each other"),
+    "single_brackets": gettext_lazy("a number in single brackets, as a footnote has it"),
+    "wrong_form": gettext_lazy("a verdict of another kind"),
+    "quoted": gettext_lazy("a verdict only as a quotation"),
+    "buried": gettext_lazy("a verdict in the middle of its text"),
+    "no_verdict": gettext_lazy("no verdict in its text"),
+    "request_failed": gettext_lazy("the request failed"),
+    "not_recorded": gettext_lazy("nothing is recorded"),
+    "endpoint_down": gettext_lazy("the server could not be reached"),
+    "endpoint_slow": gettext_lazy("no answer in time"),
+    "endpoint_html": gettext_lazy("a web page instead of an answer"),
+    "endpoint_error": gettext_lazy("the server answered with an error"),
+    "bad_request": gettext_lazy("the server refused the request"),
+    "rate_limited": gettext_lazy("too many requests"),
+    "auth": gettext_lazy("the key was refused"),
+    "model_not_found": gettext_lazy("the server does not have the model"),
+}
+
+
+@register.filter
+def why(reason: str) -> str:
+    """Why there is no verdict, in words; a reason nobody has put in words as it is."""
+    return str(REASONS.get(reason, reason))
+
+
 @register.simple_tag
 def quality(name: str) -> str:
     """A known quality in words."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judging.language import tag
 from judging.verdicts import (
     Form,
     Scale,
@@ -259,3 +260,20 @@ def test_a_long_judge_text_is_read_in_linear_time(piece: str) -> None:
         parse("점수: " + text, form)
         parse("```json\n{" + text, form)
     assert time.process_time() - begin < 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("답변 A가 질문의 조건을 모두 지켰습니다. [[A]]", "ko"),
+        ("The answer is right, so 9 points.", "en"),
+        ("Python의 `len()`을 쓰면 됩니다.", "ko"),
+        ("この回答は正しいです。", "ja"),
+        ("这个回答是正确的，所以给九分。", "zh"),
+        ("Die Antwort ist richtig und vollständig.", ""),
+        ("[[9]]", ""),
+        ("", ""),
+    ],
+)
+def test_the_language_of_a_text_is_told_as_html_names_it(text: str, language: str) -> None:
+    assert tag(text) == language

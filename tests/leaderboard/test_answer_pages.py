@@ -77,6 +77,18 @@ def test_an_unread_verdict_is_said_and_never_a_zero(judged: Judged, client: Clie
     assert "0.00" not in text
 
 
+def test_texts_are_marked_with_the_language_they_are_in(judged: Judged, client: Client) -> None:
+    answer = judged.answers[0][0]
+    english = "The answer is correct and it keeps to the form that was asked for."
+    make_judgment(make_judge(), answer, 1, 8.0, reason=english)
+    make_judgment(make_judge(), answer, 1, None, failure="fraction", reason="7/10")
+    text = _page(client, f"/en/answers/{answer.pk}/")
+    assert f'lang="en"><p>{english}' in text
+    assert 'lang="ko"><p>근거가' in text
+    assert 'lang=""><p>7/10' in text
+    assert "a fraction instead of a score" in text
+
+
 def test_a_judge_of_pairs_is_shown_with_the_share_of_games_won(judged: Judged, client: Client) -> None:
     judge = make_judge("pairs", mode="pair")
     own, rival = judged.answers[0][0], judged.answers[1][0]
