@@ -126,7 +126,9 @@ def worded(term: Term | None, text: str) -> str:
         return str(term.empty) if term is not None and term.empty else _("the default")
     if term is not None and term.kind == "flag":
         return _("yes") if text == "on" else _("no")
-    return f"${text}" if term is not None and term.kind == "money" else text
+    if term is not None and term.kind == "money":
+        return f"${Decimal(text):,.2f}" if Decimal(text) == round(Decimal(text), 2) else f"${text}"
+    return text
 
 
 def parse(term: Term, text: str) -> Value:

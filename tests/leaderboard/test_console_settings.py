@@ -164,7 +164,7 @@ def test_a_judge_is_switched_off_and_its_cap_changed(desk: Client) -> None:
 
 def test_money_is_capped_and_stopped_before_the_first_call(desk: Client) -> None:
     text = _set(desk, "budget.cap:global", "12.5")
-    assert "$12.5" in text
+    assert "$12.50" in text
     _set(desk, "budget.stopped:global", "on", was="off")
     budget = Budget.objects.get(name=budgets.GLOBAL)
     assert (budget.cap_usd, budget.is_stopped) == (Decimal("12.5"), True)
