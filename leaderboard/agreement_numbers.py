@@ -11,22 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-import numpy as np
-
 from arena.models import VoteSource
 from leaderboard import verdict_rows
-from leaderboard.agreement import Item, Verdict, agreement, between_people
-from leaderboard.bradley_terry import RatingTable, rate
-from leaderboard.bt.likelihood import NoMaximumError
+from leaderboard.agreement import Item, agreement, between_people
+from leaderboard.agreement_ratings import combined, correlation, ratings_of, table_of
+from leaderboard.agreement_trend import trend
 from leaderboard.models import AgreementSnapshot
-from leaderboard.pair_counts import PairCounts
-from leaderboard.ppi import Verdicts, combine
 from leaderboard.preference import (
-    kendall_tau_b,
     length_preference,
     position_preference,
     preference_gap,
-    spearman,
     swap_consistency,
 )
 from leaderboard.rating_inputs import excluded
@@ -38,7 +32,7 @@ GAPS: Final = ((0, 50), (50, 100), (100, 200), (200, None))
 """Bins of the rating gap of a pair, in points of the people's ratings."""
 ROUNDS: Final = 500
 EXAMPLES: Final = 300
-VERSION: Final = "1"
+VERSION: Final = "2"
 _SIDE: Final = {"first": 1.0, "second": 0.0, "tie": 0.5}
 
 
@@ -77,19 +71,19 @@ def hash_of(votes: Sequence[PeopleVote]) -> str:
 
 
 def compute(judge: JudgeVerdicts, votes: Sequence[PeopleVote]) -> dict[str, Any]:
-    """All numbers as stored: slices (the whole first), swap, position, length, own kin, ratings, combined, examples."""
-    people_table = _table((vote.verdict.item, vote.verdict.label) for vote in votes)
-    judge_table = _table((said.item, said.label) for said in judge.verdicts)
-    strengths = _ratings(people_table)
+    """All numbers as stored: slices (the whole first), trend, biases, ratings, the combined rating, examples."""
+    people = [vote.verdict for vote in votes]
+    strengths = ratings_of(table_of(people))
     return {
         "name": judge.name,
         "slices": [_slice(judge, kind, key, turn, chosen) for kind, key, turn, chosen in _slices(votes, strengths)],
+        "trend": trend(judge.verdicts, votes),
         "swap": _swap(judge),
         "position": _interval(position_preference(judge.sides)),
         "length": _length(judge, votes),
         "own_kin": _own_kin(judge, votes),
-        "ratings": _correlation(people_table, judge_table),
-        "combined": _combined(judge, votes),
+        "ratings": correlation(people, judge.verdicts),
+        "combined": combined(judge.verdicts, people),
         "disagreements": _disagreements(judge, votes),
     }
 
@@ -195,68 +189,6 @@ def _own_kin(judge: JudgeVerdicts, votes: Sequence[PeopleVote]) -> dict[str, flo
 
 def _interval(found: Any) -> dict[str, float] | None:
     return None if found is None else asdict(found)
-
-
-def _table(verdicts: Iterable[tuple[Item, str]]) -> RatingTable | None:
-    codes = {"first": "left", "second": "right", "tie": "tie"}
-    tally = Counter((model_of(item.first), model_of(item.second), codes[label]) for item, label in verdicts)
-    groups = [(*key, n) for key, n in tally.items() if key[0] != key[1]]
-    if not groups:
-        return None
-    try:
-        return rate(PairCounts.from_groups(sorted(groups)))  # type: ignore[arg-type]
-    except NoMaximumError:
-        return None
-
-
-def _ratings(table: RatingTable | None) -> dict[str, float]:
-    return {} if table is None else {row.model: row.rating for row in table.rows if row.rating is not None}
-
-
-def _correlation(people: RatingTable | None, judge: RatingTable | None) -> dict[str, Any] | None:
-    """Rank correlation over the models that both can rate, and both ratings of each."""
-    ours, theirs = _ratings(people), _ratings(judge)
-    common = sorted(ours.keys() & theirs.keys(), key=lambda name: -ours[name])
-    if len(common) < 3:
-        return None
-    x, y = [ours[name] for name in common], [theirs[name] for name in common]
-    rows = [{"model": name, "people": ours[name], "judge": theirs[name]} for name in common]
-    return {"n_models": len(common), "spearman": spearman(x, y), "kendall": kendall_tau_b(x, y), "rows": rows}
-
-
-def _combined(judge: JudgeVerdicts, votes: Sequence[PeopleVote]) -> dict[str, Any] | None:
-    """People's votes corrected by the judge's verdicts on what nobody voted on; None where one side has nothing."""
-    said = {one.item: one for one in judge.verdicts}
-    voted = [vote.verdict for vote in votes if vote.verdict.item in said]
-    seen = {one.item for one in voted}
-    rest = [one for one in said.values() if one.item not in seen]
-    names = sorted({model_of(answer) for one in (*voted, *rest) for answer in (one.item.first, one.item.second)})
-    if len(voted) < 10 or not rest:
-        return None
-    place = {name: i for i, name in enumerate(names)}
-    codes = {"first": 0, "second": 1, "tie": 2}
-    outcome = np.array([codes[one.label] for one in voted])
-    judged = [said[one.item] for one in voted]
-    try:
-        found = combine(names, _scores(judged, place), outcome, _scores(rest, place))
-    except NoMaximumError:
-        return None
-    rows = [
-        {"model": row.model, "rating": row.rating, "low": row.low, "high": row.high, "status": row.status}
-        for row in sorted(found.table.rows, key=lambda row: -(row.rating or -1e9))
-    ]
-    return {
-        "rows": rows, "weight": found.weight, "width_ratio": found.width_ratio,
-        "n_votes": found.n_votes, "n_verdicts": found.n_verdicts,
-    }  # fmt: skip
-
-
-def _scores(verdicts: Sequence[Verdict], place: dict[str, int]) -> Verdicts:
-    return Verdicts(
-        np.array([place[model_of(one.item.first)] for one in verdicts], dtype=np.int64),
-        np.array([place[model_of(one.item.second)] for one in verdicts], dtype=np.int64),
-        np.array([_SIDE[one.label] for one in verdicts]),
-    )
 
 
 def _disagreements(judge: JudgeVerdicts, votes: Sequence[PeopleVote]) -> list[dict[str, Any]]:

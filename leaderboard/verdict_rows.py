@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import Max, Q
@@ -31,7 +32,9 @@ _MARK: Final = "\x1f"
 
 @dataclass(frozen=True)
 class PeopleVote:
-    """One counted vote. `lengths`: of the answers in the item's order, where known; `battle`: its key once shared."""
+    """One counted vote. `month` and `week` (its Monday) in UTC; `lengths`: of the answers in the item's order, where
+    known; `battle`: its key once shared.
+    """
 
     verdict: Verdict
     winner: str
@@ -40,6 +43,7 @@ class PeopleVote:
     language: str
     voters: str
     month: str
+    week: str
     lengths: tuple[int, int] | None
     battle: str
 
@@ -92,6 +96,7 @@ def _people_vote(row: dict[str, Any]) -> PeopleVote:
         language=row["language"],
         voters=row["voter__kind"] or "",
         month=f"{row['cast_at']:%Y-%m}",
+        week=f"{row['cast_at'] - timedelta(days=row['cast_at'].weekday()):%Y-%m-%d}",
         lengths=lengths[::-1] if lengths and left > right else lengths,
         battle=row["battle__key"] if row["battle__shared_at"] else "",
     )

@@ -18,6 +18,7 @@ from leaderboard.context import public
 from leaderboard.rating_charts import Dot, intervals
 from leaderboard.rating_page import LANGUAGES
 from leaderboard.rating_standings import AgreementPage, agreement_pages, agreements, key_of
+from leaderboard.trend_chart import Series, trend
 from leaderboard.views.boards import respond
 from runners.models import ModelRevision
 from runners.models.language_models import shown_name
@@ -29,7 +30,6 @@ KINDS: Final = {
     "category": gettext_lazy("Category"),
     "language": gettext_lazy("Language"),
     "gap": gettext_lazy("Rating gap of the pair"),
-    "month": gettext_lazy("Month"),
 }
 EXAMPLES: Final = 60
 
@@ -66,6 +66,8 @@ def _body(page: AgreementPage, language: str, path: str) -> bytes:
             "numbers": numbers,
             "whole": numbers["slices"][0],
             "groups": groups(numbers["slices"]),
+            "trend": numbers.get("trend"),
+            "trend_chart": _trend(numbers.get("trend")),
             "correlation": _named(numbers["ratings"], names),
             "combined": _named(numbers["combined"], names),
             "combined_chart": _chart(numbers["combined"], names, language),
@@ -113,6 +115,18 @@ def _named(part: dict[str, Any] | None, names: dict[str, str]) -> dict[str, Any]
     if part is None:
         return None
     return {**part, "rows": [{**row, "name": names.get(row["model"], row["model"])} for row in part["rows"]]}
+
+
+def _trend(found: dict[str, Any] | None) -> str:
+    """S1 and S2 over the periods, with the bands of their intervals."""
+    rows = found["rows"] if found else []
+
+    def points(kind: str) -> list[tuple[float, float, float] | None]:
+        shares = [row[kind] for row in rows]
+        return [None if one["rate"] is None else (one["rate"], one["low"], one["high"]) for one in shares]
+
+    series = [Series("S2", points("s2")), Series("S1", points("s1"))]
+    return trend(_("Agreement over time, with 95 per cent intervals"), [row["start"] for row in rows], series)
 
 
 def _chart(part: dict[str, Any] | None, names: dict[str, str], language: str) -> str:

@@ -11,7 +11,8 @@ from arena.screening import Cast, Limits
 DETAILS = [
     *(found.detail for found in screening.screen(
         Cast(answers=("저는 ChatGPT입니다.", ""), prompts=("누구세요?",), seconds=0.4, age_seconds=9000,
-             votes_of_voter=99, votes_of_voter_on={"m": 99}, votes_of_network=999, same_prompt=50, prompt_limit=20, is_repeat=True),
+             votes_of_voter=99, votes_of_voter_on={"m": 99}, votes_of_network=999, same_prompt=50, prompt_limit=20,
+             is_repeat=True),
         Limits(),
     )),
     "demo/model-06: z +2.6 for its wins, +5.0 for how often it was met, over 8 votes",
