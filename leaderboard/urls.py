@@ -8,6 +8,7 @@ from leaderboard.api.docs import docs
 from leaderboard.views import (
     agreement,
     answers,
+    attached,
     boards,
     compare,
     exports,
@@ -55,6 +56,7 @@ urlpatterns = [
     path("queue/live/", queue.live, name="queue_live"),
     path("submit/", submit.submit, name="submit"),
     path("submit/checks/", submit.checks, name="submit_checks"),
+    path("submit/start/", attached.start, name="submit_start"),
     path("submissions/<str:code>/", receipts.receipt, name="receipt"),
     path("submissions/<str:code>/status/", receipts.status, name="receipt_status"),
     path("submissions/<str:code>/runs/<int:pk>/retry/", receipts.retry, name="receipt_retry"),

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from leaderboard import costs, precheck, precheck_site, quota, submissions
+from leaderboard import attached, costs, precheck, precheck_site, quota, submissions
 from leaderboard.boards import published_suites
 from leaderboard.forms import BACKENDS, DTYPES, HUB, SERVED, SubmissionForm, new_form_key
 from leaderboard.precheck import Check, Findings
@@ -50,7 +50,7 @@ class Examined:
 @require_http_methods(["GET", "HEAD", "POST"])
 def submit(request: HttpRequest) -> HttpResponse:
     """The form; POST checks (action=check) or sends it and leads to the receipt."""
-    suites, served = _suites(), _served()
+    suites, served = _suites(), offered_models()
     if request.method != "POST":
         return _page(request, _fresh(request, suites, served), None)
     form = SubmissionForm(request.POST, suites=suites, served=served)
@@ -77,7 +77,7 @@ def submit(request: HttpRequest) -> HttpResponse:
 @require_POST
 def checks(request: HttpRequest) -> HttpResponse:
     """The check list and the expected cost for the form as it stands, as a fragment."""
-    form = SubmissionForm(request.POST, suites=_suites(), served=_served())
+    form = SubmissionForm(request.POST, suites=_suites(), served=offered_models())
     form.is_valid()
     return render(request, "submissions/_checks.html", {"examined": _examine(request, form)})
 
@@ -163,6 +163,8 @@ def _page(request: HttpRequest, form: SubmissionForm, examined: Examined | None,
         "backends": BACKENDS,
         "examined": examined,
         "has_mail": submissions.has_mail(),
+        "offer": attached.offer(request.user, list(form.offered.values())) if examined is None else None,
+        "start_key": new_form_key(),
     }
     return render(request, "submissions/submit.html", context, status=status)
 
@@ -175,7 +177,7 @@ def _suites() -> list[Suite]:
     return [s for s in found.prefetch_related("tasks__benchmark") if s.tasks.all() or s.n_questions]
 
 
-def _served() -> list[ModelRevision]:
+def offered_models() -> list[ModelRevision]:
     """Models behind endpoints that staff, or OPENAI_BASE_URL, offered for evaluation."""
     revisions = ModelRevision.objects.filter(endpoint__is_active=True).select_related("endpoint", "language_model")
     return [r for r in revisions.order_by("slug") if r.endpoint is not None and "harness" in r.endpoint.purposes]

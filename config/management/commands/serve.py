@@ -98,6 +98,9 @@ class Command(BaseCommand):
                 judges.offer(revision.endpoint)
         names = ", ".join(revision.api_name for revision in revisions) or "none"
         self.stdout.write(f"Models of the attached server: {names}")
+        if revisions:
+            port = os.environ.get("PORT", "8000")
+            self.stdout.write(f"Let one answer and another one judge: http://localhost:{port}/ko/submit/")
 
 
 def _gpu() -> bool:
