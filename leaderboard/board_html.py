@@ -6,6 +6,7 @@ from html import escape
 
 from django.utils.translation import gettext as _
 
+from leaderboard.board_marks import marks
 from leaderboard.board_views import Choice
 from leaderboard.boards import Board, Cell, Column, Row
 from runners.models.benchmarks import in_language
@@ -74,6 +75,7 @@ def _row(
             f"{model.n_parameters / 1e9:.1f}B" if model.n_parameters else "",
             _("reference player") if model.kind == "reference" else "",
             _("imported") if row.is_imported else "",
+            *marks(model.slug, language, row.rollback, row.drift),
         )
         if part
     )

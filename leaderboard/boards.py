@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
+from leaderboard import listing
 from leaderboard.aggregate import Cell as Number
 from leaderboard.aggregate import macro_average
-from runners.models import EvaluationRun, Generation, LanguageModel, Suite, SuiteTask, TaskResult
+from leaderboard.models import Rollback
+from runners.models import Alarm, EvaluationRun, Generation, LanguageModel, ModelRevision, Suite, SuiteTask, TaskResult
 
 if TYPE_CHECKING:
     from leaderboard.ranking import Ranks
@@ -51,7 +54,10 @@ class Cell:
 
 @dataclass
 class Row:
-    """One model's line. `average` is None until every headline task has a value: a mean of fewer is another number."""
+    """One model's line. `average` is None until every headline task has a value: a mean of fewer is another number.
+
+    `rollback`: staff chose this run over a later one. `drift`: the model behind this name has changed.
+    """
 
     model: LanguageModel
     revision: str
@@ -69,6 +75,8 @@ class Row:
     progress: tuple[int, int | None] = (0, None)
     finished_at: datetime | None = None
     is_imported: bool = False
+    rollback: Rollback | None = None
+    drift: Alarm | None = None
 
 
 @dataclass
@@ -106,27 +114,37 @@ def generation() -> int:
     return Generation.objects.filter(pk="boards").values_list("value", flat=True).first() or 0
 
 
-def listed_runs(suite: Suite) -> list[EvaluationRun]:
+def listed_runs(
+    suite: Suite, backs: Mapping[listing.Place, Rollback] | None = None, revision: ModelRevision | None = None
+) -> list[EvaluationRun]:
     """Per revision and number of shots the run that stands on the board: the newest finished one with the most tasks,
     else the newest with any sign of life.
 
     Later evidence replaces earlier, but an import of a few tasks does not push a whole run off the board, and neither
     does a failed or running attempt. Trials of a few items measure something else and stand on their own pages alone.
+    Where staff rolled a run back (`backs`, read where not given) the chosen one stands, or what came before it.
+    `revision` asks for the runs of one alone, whether boards show it or not.
     """
+    backs = listing.rollbacks(suite) if backs is None else backs
+    shown = Q(revision__language_model__hidden_reason="") & ~Q(revision__in=listing.off_boards())
     runs = (
         EvaluationRun.objects.published()
-        .filter(suite=suite, revision__language_model__hidden_reason="")
+        .filter(shown if revision is None else Q(revision=revision), suite=suite)
         .exclude(settings__has_key="limit")
         .select_related("revision__language_model")
         .annotate(n_tasks=Count("results"))
         .order_by("created_at", "id")
         .defer("log_tail", "environment", "attempts_log", "error_text")
     )
-    listed: dict[tuple[int, int | None], tuple[tuple[bool, int], EvaluationRun]] = {}
+    listed: dict[listing.Place, tuple[tuple[bool, bool, int], EvaluationRun]] = {}
     for run in runs:
         n_tasks: int = run.n_tasks  # type: ignore[attr-defined]
-        weight = (run.status == "finished", n_tasks if run.status == "finished" else 0)
-        place = (run.revision_id, run.settings.get("shots"))
+        place = listing.place_of(run)
+        back = backs.get(place)
+        if not listing.admits(back, run):
+            continue
+        chosen, finished = back is not None and back.run_id == run.pk, run.status == "finished"
+        weight = (chosen, finished, n_tasks if finished else 0)
         known = listed.get(place)
         if known is None or weight >= known[0]:
             listed[place] = (weight, run)
@@ -134,10 +152,11 @@ def listed_runs(suite: Suite) -> list[EvaluationRun]:
 
 
 def build(suite: Suite) -> Board:
-    """The board from stored results. Five queries whatever its size, and one more per result not yet in memory."""
+    """The board from stored results. Seven queries whatever its size, and one more per result not yet in memory."""
     mark, columns, now = generation(), _columns(suite), timezone.now()
-    runs = listed_runs(suite)
-    rows = {run.pk: _row(run) for run in runs}
+    backs, drifts = listing.rollbacks(suite), listing.drifts()
+    runs = listed_runs(suite, backs)
+    rows = {run.pk: _row(run, backs.get(listing.place_of(run)), drifts.get(run.revision_id)) for run in runs}
     results = TaskResult.objects.filter(run__in=rows.keys()).values_list(
         "task_id", "id", "run_id", "value", "stderr", "n_docs", "n_scored", "n_failed", "n_no_answer"
     )
@@ -183,8 +202,10 @@ def _columns(suite: Suite) -> list[Column]:
     ]
 
 
-def _row(run: EvaluationRun) -> Row:
+def _row(run: EvaluationRun, back: Rollback | None, drift: Alarm | None) -> Row:
     return Row(
+        rollback=back,
+        drift=drift,
         model=run.revision.language_model,
         revision=run.revision.slug,
         backend=run.revision.backend,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
 from judging.models import QuestionSet
-from leaderboard import boards, multi_turn
+from leaderboard import boards, drift_page, multi_turn
 from leaderboard.boards import Board, Cell, Row
+from leaderboard.drift_page import DriftPage
 from leaderboard.explanations import Explanation, explain
 from leaderboard.knowledge import Knowledge, knowledge, pairs
 from leaderboard.multi_turn import MultiTurnBoard
@@ -81,10 +82,11 @@ class PastRun:
 @dataclass(frozen=True)
 class ModelPage:
     language_model: LanguageModel
-    revisions: list[ModelRevision]
+    revisions: Sequence[ModelRevision]
     standings: list[Standing]
     judged: list[JudgedStanding]
     runs: list[PastRun]
+    drift: DriftPage | None = None
 
 
 def listing(search: str, kind: str) -> QuerySet[LanguageModel]:
@@ -109,8 +111,12 @@ def listing(search: str, kind: str) -> QuerySet[LanguageModel]:
 
 
 def read(language_model: LanguageModel) -> ModelPage:
-    """The page of a model. Six queries once the boards are in memory, and six per question set it was judged on."""
-    revisions = list(language_model.revisions.select_related("endpoint").order_by("pk"))
+    """The page of a model. Six queries once the boards are in memory, six per question set it was judged on, and four
+    for a served model's drift watch."""
+    asked = EvaluationRun.objects.filter(revision=OuterRef("pk")).order_by("pk").values("requested_by")[:1]
+    revisions = list(
+        language_model.revisions.select_related("endpoint", "alias").annotate(asked_by=Subquery(asked)).order_by("pk")
+    )
     runs = list(
         EvaluationRun.objects.filter(revision__language_model=language_model)
         .select_related("suite", "revision")
@@ -123,6 +129,7 @@ def read(language_model: LanguageModel) -> ModelPage:
         standings=_standings(language_model, {run.suite.slug for run in runs}),
         judged=_judged(runs),
         runs=[PastRun(run, explain(run.error_kind) if run.error_kind else None) for run in runs],
+        drift=drift_page.read(language_model, revisions),
     )
 
 

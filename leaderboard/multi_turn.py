@@ -17,9 +17,11 @@ from judging import standings
 from judging.bias import NoiseFloor, Share
 from judging.models import Judge, JudgedRun, JudgeTrial, QuestionSet
 from judging.scores import Mean
+from leaderboard import listing
+from leaderboard.models import Rollback
 from leaderboard.multi_turn_choice import Choice
 from leaderboard.multi_turn_ranks import Span, possible_ranks
-from runners.models import LanguageModel, Suite
+from runners.models import Alarm, LanguageModel, Suite
 
 NOTHING = Mean(None, None, None, 0, 0)
 FAILURES = {
@@ -38,6 +40,7 @@ class Row:
 
     `rank` counts from 1 by the mean, rank_low..rank_high are the ranks that the questions allow; the `plain_` ones
     are without any switch. `is_noise` says that the gap is below the judge's noise floor (None: not measured).
+    `rollback` and `drift` as in `boards.Row`.
     """
 
     judged: JudgedRun
@@ -53,6 +56,8 @@ class Row:
     gap: float | None = None
     is_noise: bool | None = None
     margin: float | None = None
+    rollback: Rollback | None = None
+    drift: Alarm | None = None
 
     @property
     def language_model(self) -> LanguageModel:
@@ -151,16 +156,21 @@ class MultiTurnBoard:
 
 
 def build(suite: Suite, choice: Choice) -> MultiTurnBoard:
-    """The board of a choice. Eight queries. Raises QuestionSet.DoesNotExist for another kind of suite."""
+    """The board of a choice. Eleven queries. Raises QuestionSet.DoesNotExist for another kind of suite."""
     question_set = QuestionSet.objects.get(suite=suite)
     judges = standings.judges_of(question_set)
     judge = chosen_judge(judges, choice.judge)
     modes = standings.modes_of(question_set, judge) if judge else []
     mode = choice.mode if choice.mode in modes else next(iter(modes), "default")
     trust = Trust.of(standings.trial(judge, question_set) if judge else None)
-    judged = standings.judged_runs(question_set, judge) if judge else []
+    backs, drifts = listing.rollbacks(suite), listing.drifts()
     rows = [
-        _row(one, choice) for one in judged if one.mode == mode and not one.run.revision.language_model.hidden_reason
+        replace(
+            _row(one, choice),
+            rollback=backs.get(listing.place_of(one.run)),
+            drift=drifts.get(one.run.revision_id),
+        )
+        for one in (_judged(question_set, judge, mode, backs) if judge else [])
     ]
     spans = (
         possible_ranks([row.judged for row in rows], [row.overall for row in rows], question_set, judge, choice)
@@ -174,6 +184,21 @@ def build(suite: Suite, choice: Choice) -> MultiTurnBoard:
     return MultiTurnBoard(
         suite, question_set, judge, judges, modes, mode, trust, categories, turns, scale, ranked
     )  # fmt: skip
+
+
+def _judged(
+    question_set: QuestionSet, judge: Judge, mode: str, backs: Mapping[listing.Place, Rollback]
+) -> list[JudgedRun]:
+    """Per revision the newest judged run that operators leave on the board."""
+    off = set(listing.off_boards())
+    found: dict[int, JudgedRun] = {}
+    for one in standings.judged_runs(question_set, judge, every=bool(backs)):
+        revision = one.run.revision
+        if one.mode != mode or revision.language_model.hidden_reason or revision.pk in off:
+            continue
+        if listing.admits(backs.get(listing.place_of(one.run)), one.run):
+            found.setdefault(revision.pk, one)
+    return list(found.values())
 
 
 def chosen_judge(judges: list[Judge], asked: str) -> Judge | None:

@@ -11,15 +11,15 @@ import smtplib
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Q
 
-from runners import canary, clock
+from runners import canary, clock, runs
 from runners.adapters import webhook
 from runners.models import Alarm, EvaluationRun, ModelRevision, Worker
 
@@ -40,6 +40,7 @@ class Trouble:
     text: str
     revision: ModelRevision | None = None
     about_at: datetime | None = None
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 # Other floors add what they watch; each is called at every look and says what is wrong now.
@@ -69,11 +70,14 @@ def look() -> None:
     for kind, key in still - wrong.keys():
         Alarm.objects.filter(kind=kind, key=key, cleared_at=None).update(cleared_at=now)
     new = [
-        Alarm(kind=kind, key=key, text=t.text, revision=t.revision, about_at=t.about_at)
+        Alarm(kind=kind, key=key, text=t.text, revision=t.revision, about_at=t.about_at, figures=t.figures)
         for (kind, key), t in wrong.items()
         if (kind, key) not in still
     ]
     Alarm.objects.bulk_create(new, ignore_conflicts=True)
+    if any(kind == Alarm.Kind.MODEL_DRIFT for kind, _key in still ^ wrong.keys()):
+        with transaction.atomic():
+            runs.touch("boards")
 
 
 def tell() -> int:
@@ -158,10 +162,11 @@ def drifted_models() -> Iterable[Trouble]:
     """Served models whose canary scores changed, from when on."""
     for revision, found in canary.changes():
         text = (
-            f"{revision} scores {found.size:+.1%} on the canary items since {found.since:%Y-%m-%d}: "
-            "the model behind this name has probably changed."
+            f"{revision} scores {found.size:+.1%} (95% interval {found.low:+.1%} to {found.high:+.1%}) on the canary "
+            f"items since {found.since:%Y-%m-%d}: the model behind this name has probably changed."
         )
-        yield Trouble("model_drift", f"{revision.slug} {found.since:%Y-%m-%d}", text, revision, found.since)
+        key = f"{revision.slug} {found.since:%Y-%m-%d}"
+        yield Trouble("model_drift", key, text, revision, found.since, found.figures)
 
 
 OURS = (stalled_queues, lost_workers, failed_runs, drifted_models)

@@ -14,8 +14,9 @@ from typing import Literal
 
 ALLOWANCE = 0.5
 LIMIT = 5.0
-# Runs that say what is normal for a model, before anything can be told.
+# Runs that say what is normal for a model, before anything can be told; as many in a row end a change.
 BASELINE = 5
+Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,29 @@ class Change:
     told_at: int
     direction: Literal["up", "down"]
     size: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A change with the 95 % interval of its size; `over_at`: index of the score at which the model was back, or None.
+
+    The interval is that of a difference of two means with the deviation of the normal runs. A change is told because it
+    is large: its size is a little overstated.
+    """
+
+    change: Change
+    low: float
+    high: float
+    over_at: int | None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the scores say: the normal `mean` and `deviation` (None before there is one) and every change, in order."""
+
+    mean: float | None
+    deviation: float | None
+    episodes: list[Episode]
 
 
 def sums(scores: Sequence[float], mean: float, deviation: float) -> list[tuple[float, float]]:
@@ -48,10 +72,44 @@ def change(scores: Sequence[float], *, n_items: int, baseline: int = BASELINE) -
     """
     if len(scores) <= baseline:
         return None
-    known = scores[:baseline]
-    mean = math.fsum(known) / baseline
-    spread = math.sqrt(math.fsum((score - mean) ** 2 for score in known) / (baseline - 1)) if baseline > 1 else 0.0
-    return since(scores, mean=mean, deviation=max(spread, 1 / n_items), start=baseline)
+    mean, deviation = normal(scores[:baseline], n_items)
+    return since(scores, mean=mean, deviation=deviation, start=baseline)
+
+
+def normal(scores: Sequence[float], n_items: int) -> tuple[float, float]:
+    """Mean and deviation of the scores that count as normal."""
+    mean = math.fsum(scores) / len(scores)
+    square = math.fsum((score - mean) ** 2 for score in scores)
+    return mean, max(math.sqrt(square / (len(scores) - 1)) if len(scores) > 1 else 0.0, 1 / n_items)
+
+
+def watch(scores: Sequence[float], *, n_items: int, baseline: int = BASELINE) -> Watch:
+    """Every change in the scores, and which of them are over; the first `baseline` scores are what is normal."""
+    if len(scores) < baseline:
+        return Watch(None, None, [])
+    mean, deviation = normal(scores[:baseline], n_items)
+    episodes: list[Episode] = []
+    start = baseline
+    while found := since(scores, mean=mean, deviation=deviation, start=start):
+        over = _over(scores, found, mean, deviation, baseline)
+        n = (len(scores) if over is None else over - baseline + 1) - found.onset
+        half = Z95 * deviation * math.sqrt(1 / max(n, 1) + 1 / baseline)
+        episodes.append(Episode(found, found.size - half, found.size + half, over))
+        if over is None:
+            break
+        start = over + 1
+    return Watch(mean, deviation, episodes)
+
+
+def _over(scores: Sequence[float], found: Change, mean: float, deviation: float, n: int) -> int | None:
+    """Where the last `n` scores are, taken together, within the noise of the normal and nearer to it than to the
+    change; None where they are nowhere yet."""
+    noise = Z95 * deviation * math.sqrt(2 / n)
+    for end in range(found.told_at + n, len(scores)):
+        away = math.fsum(scores[end - n + 1 : end + 1]) / n - mean
+        if abs(away) <= noise and abs(away) < abs(away - found.size):
+            return end
+    return None
 
 
 def since(scores: Sequence[float], *, mean: float, deviation: float, start: int = 0) -> Change | None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
+from leaderboard import listing
 from leaderboard.api import schemas as s
 from leaderboard.api.paging import page_of
 from leaderboard.api.registry import PAGE, ApiError, choice, endpoint, words
@@ -35,6 +36,7 @@ REVISION = s.component(
             "chat_template_sha": s.text(),
             "size_bytes": s.or_null(s.integer()),
             "state": s.one_of("ok", "gone", "gated", "moved"),
+            "alias": s.one_of("candidate", "listed", "retired"),
         }
     ),
 )
@@ -96,6 +98,7 @@ EXAMPLE = {
             "chat_template_sha": "",
             "size_bytes": 14_000_000_000,
             "state": "ok",
+            "alias": "listed",
         }
     ],
     "runs": [
@@ -175,7 +178,7 @@ def described(models: Sequence[LanguageModel]) -> list[dict[str, Any]]:
 def _whole(models: QuerySet[LanguageModel]) -> list[LanguageModel]:
     runs = EvaluationRun.objects.select_related("suite").order_by("-created_at", "-pk")
     brief = runs.defer("log_tail", "environment", "attempts_log", "error_text", "settings", "reason")
-    revisions = ModelRevision.objects.order_by("slug").prefetch_related(Prefetch("runs", brief))
+    revisions = ModelRevision.objects.order_by("slug").select_related("alias").prefetch_related(Prefetch("runs", brief))
     return list(models.order_by("slug").prefetch_related(Prefetch("revisions", revisions)))
 
 
@@ -193,7 +196,7 @@ def _model(model: LanguageModel, ratings: list[dict[str, Any]]) -> dict[str, Any
         "licence": model.licence,
         "url": model.url,
         "is_korean": model.is_korean,
-        "revisions": [{name: getattr(revision, name) for name in _REVISION} for revision in revisions],
+        "revisions": [_revision(revision) for revision in revisions],
         "runs": [_brief(run, revision) for run, revision in runs],
         "ratings": ratings,
     }
@@ -201,6 +204,10 @@ def _model(model: LanguageModel, ratings: list[dict[str, Any]]) -> dict[str, Any
 
 _REVISION = ("slug", "backend", "hub_id", "commit_sha", "api_name", "dtype", "quantization", "chat_template_sha",
              "size_bytes", "state")  # fmt: skip
+
+
+def _revision(revision: ModelRevision) -> dict[str, Any]:
+    return {**{name: getattr(revision, name) for name in _REVISION}, "alias": listing.alias_of(revision)}
 
 
 def _brief(run: EvaluationRun, revision: ModelRevision) -> dict[str, Any]:

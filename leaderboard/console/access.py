@@ -36,6 +36,10 @@ NEEDED = {
     "drain": WORKERS,
     "resume": WORKERS,
     "setting": SETTINGS,
+    "roll_back": RUNS,
+    "undo": RUNS,
+    "rebase": RUNS,
+    "alias": MODELS,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from leaderboard.console import factor_views, posts, views
+from leaderboard.console import factor_views, posts, registry_views, views
 
 urlpatterns = [
     path("", views.runs, name="console"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("fleet/", views.fleet, name="console_fleet"),
     path("suites/", views.suites, name="console_suites"),
     path("suites/<int:pk>/", views.suite, name="console_suite"),
+    path("registry/", registry_views.revisions, name="console_registry"),
+    path("registry/<int:pk>/", registry_views.revision, name="console_revision"),
+    path("registry/<int:pk>/act/", registry_views.act, name="console_revision_act"),
     path("settings/", views.settings, name="console_settings"),
     path("settings/change/", posts.setting, name="console_setting"),
     path("audit/", views.audit, name="console_audit"),

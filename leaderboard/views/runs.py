@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from leaderboard import reproduction, run_page
+from leaderboard import listing, reproduction, run_page
 from runners import specify
 from runners.models import Artifact, EvaluationRun
 
@@ -20,7 +20,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     found = _run(pk)
     page = run_page.read(found)
     is_trial = "limit" in found.settings
-    return render(request, "runs/run.html", {"page": page, "run": found, "is_trial": is_trial, **_more(page)})
+    context = {"page": page, "run": found, "is_trial": is_trial, "rollbacks": listing.about(found), **_more(page)}
+    return render(request, "runs/run.html", context)
 
 
 @require_safe

@@ -13,7 +13,9 @@ from runners.models.language_models import ModelRevision
 class Alarm(models.Model):
     """One trouble. At most one is open per kind and key; `told_at` is when mail and webhooks took the message.
 
-    A row of kind model_drift is also the mark on its revision's timeline: `about_at` is when the change began.
+    A row of kind model_drift is also the mark on its revision's timeline: `about_at` is when the change began, `figures`
+    its size with the interval. It ends when the canary is back within its noise, or when staff takes the new level for
+    normal (`accepted_at`), from which day on the watch compares with that.
     """
 
     class Kind(models.TextChoices):
@@ -29,6 +31,9 @@ class Alarm(models.Model):
     text = models.TextField()
     revision = models.ForeignKey(ModelRevision, models.CASCADE, null=True, blank=True, related_name="alarms")
     about_at = models.DateTimeField(null=True, blank=True)
+    figures = models.JSONField(default=dict, blank=True, help_text="of a drift: runners.canary.Found.figures")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_reason = models.TextField(blank=True)
     raised_at = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True, blank=True)
     cleared_at = models.DateTimeField(null=True, blank=True)

@@ -30,7 +30,7 @@ BY_HAND = {
 OPEN_ADMIN = {"/admin/login/", "/admin/logout/"}
 # Pages that any staff member may have by Django's own rules: the index, one's password, a redirect to an object.
 STAFF_ADMIN = {"/admin/", "/admin/password_change/", "/admin/password_change/done/", "/admin/jsi18n/"}
-POSTED = ("console/act/", "console/workers/", "console/views/", "/bump/", "settings/change/")
+POSTED = ("console/act/", "console/workers/", "console/views/", "/bump/", "settings/change/", "/1/act/")
 
 
 @cache
@@ -57,7 +57,8 @@ def rows() -> dict[str, Any]:
     made.runs.add(run)
     keeper = User.objects.create_user("keeper", is_staff=True)
     return {
-        "suites/<int:pk>": run.suite_id, "workers/<int:pk>": factories.make_worker().pk,
+        "suites/<int:pk>": run.suite_id, "registry/<int:pk>": run.revision_id,
+        "workers/<int:pk>": factories.make_worker().pk,
         "views/<int:pk>": SavedView.objects.create(owner=keeper, name="x").pk,
         "<int:pk>": run.pk, "<int:id>": run.pk, "<int:artifact_pk>": run.artifacts.get(result=result).pk,
         "<slug:slug>": "kobest", "models/<path:slug>": "maker/model", "<str:suite>": "kobest",
@@ -127,7 +128,8 @@ def test_each_address_answers_each_role_as_it_should(role: str, method: str, row
         if not expected and (method == "POST" or role != "anonymous"):
             seen += 1
             continue
-        data = {"action": "drain" if "/workers/" in address else "rerun"}
+        acts = (("/workers/", "drain"), ("/registry/", "alias"))
+        data = {"action": next((action for part, action in acts if part in address), "rerun")}
         # Who logs out is nobody from then on: a client of its own.
         asks = Client() if address == "/admin/logout/" else client
         answer = asks.get(address) if method == "GET" else asks.post(address, data)

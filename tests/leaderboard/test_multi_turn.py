@@ -133,7 +133,7 @@ def test_another_judge_can_be_chosen_and_an_unknown_one_falls_back(judged: Judge
 def test_the_page_costs_no_query_on_a_hit_and_few_on_a_miss(
     judged: Judged, client: Client, django_assert_num_queries: Any, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(19):
         first = _page(client, "/ko/boards/ko-talk/?language=zero")
     with django_assert_num_queries(0):
         assert _page(client, "/ko/boards/ko-talk/?language=zero") == first

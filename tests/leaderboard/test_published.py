@@ -45,7 +45,7 @@ def test_a_board_takes_a_bounded_number_of_queries_whatever_its_size(
         run = make_run(suite=suite, status="finished")
         for task in suite.tasks.all():
             make_result(run, task, (1.0, 0.0, 1.0, 1.0))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         client.get("/ko/boards/shown/")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import smtplib
+import threading
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,11 +14,12 @@ from django.conf import settings as site
 from django.core import mail
 from django.utils import timezone
 
+from config import apps
 from judging import alarms as judging_alarms
-from judging.models import Budget
+from judging.models import Budget, JudgeTrial
 from runners import alarms, canary
 from runners.adapters import webhook
-from runners.models import Alarm, EvaluationRun
+from runners.models import Alarm, EvaluationRun, Generation, Suite, Task
 from tests.factories import (
     make_endpoint,
     make_finished_run,
@@ -26,6 +29,7 @@ from tests.factories import (
     make_task,
     make_worker,
 )
+from tests.leaderboard.judged import make_judged
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +118,106 @@ def test_canaries_are_asked_for_on_schedule_and_never_twice(settings: Any):
     assert canary.request_due() == 0  # it is still under way
     EvaluationRun.objects.update(status="finished", finished_at=timezone.now())
     assert canary.request_due() == 1
+
+
+def _canaries(scores: list[int], revision: Any = None) -> Any:
+    """A served revision with a canary run a day: so many of 20 items right."""
+    task = Task.objects.first() or make_task()
+    suite = Suite.objects.filter(slug=site.CANARY_SUITE).first() or make_suite(site.CANARY_SUITE, [task])
+    revision = revision or make_revision(backend="api", endpoint=make_endpoint(), api_name="m")
+    start = timezone.now() - timedelta(days=40) + timedelta(days=EvaluationRun.objects.count())
+    for day, right in enumerate(scores):
+        items = {task.name: [1.0] * right + [0.0] * (20 - right)}
+        make_finished_run(revision, suite, items, requested_by=canary.BY, finished_at=start + timedelta(days=day))
+    return revision
+
+
+def _boards() -> int:
+    return sum(Generation.objects.filter(pk="boards").values_list("value", flat=True))
+
+
+def test_the_mark_of_a_change_closes_itself_when_the_canary_is_back_and_the_boards_are_made_new():
+    revision = _canaries([16] * 8 + [8] * 4)
+    for scores, still, touched in (([], True, 1), ([16] * 4, True, 0), ([16], False, 1), ([], False, 0)):
+        _canaries(scores, revision)
+        before = _boards()
+        alarms.look()
+        assert (bool(kinds()), _boards() - before) == (still, touched)
+    assert Alarm.objects.get().accepted_at is None
+
+
+def test_a_mark_keeps_its_size_with_the_interval():
+    _canaries([16] * 8 + [8] * 4)
+    alarms.look()
+    figures = Alarm.objects.get().figures
+    assert figures["size"] == pytest.approx(-0.4) and figures["low"] < -0.4 < figures["high"] < 0
+    assert "95% interval" in Alarm.objects.get().text
+
+
+def test_an_accepted_level_is_the_new_normal_and_a_change_from_it_is_told():
+    revision = _canaries([16] * 8 + [8] * 4)
+    alarms.look()
+    now = timezone.now()
+    Alarm.objects.update(accepted_at=now, cleared_at=now, accepted_reason="the maker announced it")
+    _canaries([8] * 4, revision)
+    alarms.look()
+    assert kinds() == []
+    _canaries([16] * 4, revision)
+    alarms.look()
+    alarm = Alarm.objects.get(cleared_at=None)
+    assert alarm.figures["size"] == pytest.approx(0.4)
+
+
+def test_two_models_are_watched_apart():
+    _canaries([16] * 12)
+    changed = _canaries([16] * 8 + [4] * 4)
+    alarms.look()
+    assert [alarm.revision for alarm in Alarm.objects.all()] == [changed]
+
+
+def test_a_judge_that_misses_known_orders_is_told(told: list[Any], monkeypatch: pytest.MonkeyPatch):
+    made = make_judged({"maker/talker": [(8.0, 7.0)] * 4})
+    assert list(judging_alarms.check()) == []
+    JudgeTrial.objects.update(known_order=0.7)
+    (trouble,) = judging_alarms.check()
+    assert trouble.kind == "judge_drift" and str(made.judge) in trouble.text and "70%" in trouble.text
+    JudgeTrial.objects.update(known_order=0.9, is_red=True)
+    assert "canary" in next(iter(judging_alarms.check())).text
+    monkeypatch.setattr(alarms, "CHECKS", [])
+    monkeypatch.setattr(alarms, "step", alarms.look)
+    apps._alarms()
+    assert alarms.tell() == 1 and told[0][1]["alarms"][0]["kind"] == "judge_drift"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_that_hangs_holds_neither_the_reconciler_nor_a_second_message(monkeypatch: pytest.MonkeyPatch):
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hang(url: str, message: Any) -> None:
+        reached.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(webhook, "post", hang)
+    monkeypatch.setattr(alarms, "_looked_at", float("-inf"))
+    monkeypatch.setattr(alarms, "_pause_until", float("-inf"))
+    monkeypatch.setattr(alarms, "_sender", None)
+    make_run(status="failed")
+    try:
+        started = time.monotonic()
+        alarms.step()
+        assert reached.wait(5)
+        monkeypatch.setattr(alarms, "_looked_at", float("-inf"))
+        make_run(status="failed", error_kind="auth")
+        alarms.step()
+        assert time.monotonic() - started < 5
+        assert Alarm.objects.filter(told_at=None).count() == 1  # the second one waits for the sender
+        sender = alarms._sender
+    finally:
+        go_on.set()
+    assert sender is not None
+    sender.join(5)
+    assert not sender.is_alive()
+    assert alarms.tell() == 1
 
 
 def test_a_model_that_changed_behind_its_name_is_marked_on_the_day_it_changed(told: list[Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,44 @@ def test_up_and_down_are_mirror_images(scores: list[float]):
     assert (up is None) == (down is None)
     if up is not None and down is not None:
         assert up.told_at == down.told_at and abs(up.size + down.size) < 1e-9
+
+
+NORMAL = [0.8, 0.82, 0.79, 0.81, 0.8]
+
+
+def test_a_change_that_stays_has_an_interval_around_its_size_and_no_end():
+    watch = drift.watch([*NORMAL, *[0.8] * 5, *[0.6] * 8], n_items=100)
+    (episode,) = watch.episodes
+    assert (episode.change.onset, episode.over_at) == (10, None)
+    assert episode.low < episode.change.size < episode.high < 0
+    deviation = watch.deviation or 0
+    assert episode.high - episode.low == pytest.approx(2 * 1.96 * deviation * (1 / 8 + 1 / 5) ** 0.5, rel=1e-3)
+
+
+def test_a_change_ends_after_five_runs_in_the_old_noise_and_the_next_one_is_told():
+    scores = [*NORMAL, *[0.6] * 4, *[0.8] * 5, *[0.8] * 3, *[0.95] * 6]
+    first, second = drift.watch(scores, n_items=100).episodes
+    assert (first.change.onset, first.over_at, first.change.direction) == (5, 13, "down")
+    assert (second.change.onset, second.over_at, second.change.direction) == (17, None, "up")
+
+
+def test_four_runs_back_are_not_enough():
+    (episode,) = drift.watch([*NORMAL, *[0.6] * 4, *[0.8] * 4], n_items=100).episodes
+    assert episode.over_at is None
+
+
+def test_one_lucky_run_does_not_end_a_change():
+    (episode,) = drift.watch([*NORMAL, *[0.6] * 6, 0.8, *[0.6] * 6], n_items=100).episodes
+    assert episode.over_at is None
+
+
+@given(st.lists(share, max_size=40))
+def test_a_watch_agrees_with_the_first_change_and_its_episodes_follow_each_other(scores: list[float]):
+    watch = drift.watch(scores, n_items=50)
+    first = drift.change(scores, n_items=50)
+    assert (watch.episodes[0].change if watch.episodes else None) == first
+    for before, after in pairwise(watch.episodes):
+        assert before.over_at is not None and before.over_at < after.change.onset
 
 
 @given(st.lists(share, max_size=5))
