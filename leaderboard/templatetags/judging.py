@@ -7,15 +7,13 @@ from typing import Any
 
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from judging.bias import Share
 from judging.scores import Mean
 from leaderboard import charts
-from leaderboard.board_marks import marks
-from leaderboard.multi_turn import Row
 from leaderboard.multi_turn_choice import category_title, mode_title
 
 register = template.Library()
@@ -164,10 +162,3 @@ def unread(counts: dict[str, int]) -> SafeString | str:
     """The share of judgments without a verdict, by its counts."""
     failed = sum(counts.get(status, 0) for status in ("unparsable", "refused", "error"))
     return share(Share(failed, failed + counts.get("done", 0)))
-
-
-@register.simple_tag
-def flags(row: Row, language: str) -> SafeString:
-    """The marks beside a model of a multi-turn board."""
-    found = marks(row.language_model.slug, language, row.rollback, row.drift)
-    return mark_safe("".join(f" · {mark}" for mark in found))  # noqa: S308 - every text in a mark is escaped
