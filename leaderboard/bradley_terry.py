@@ -12,13 +12,7 @@ from typing import Final, Literal
 import numpy as np
 
 from leaderboard.bt.davidson import fit_davidson
-from leaderboard.bt.likelihood import (
-    NoMaximumError,
-    inverse_information,
-    maximum_likelihood,
-    sandwich,
-    score_variance,
-)
+from leaderboard.bt.likelihood import NoMaximumError, fit, sandwich
 from leaderboard.bt.table import POINTS_PER_UNIT, SCALE, Core, ModelRating, RatingTable, RatingWarning, tabulate
 from leaderboard.inference import Floats
 from leaderboard.pair_counts import OUTCOMES, Outcome, PairCounts
@@ -81,11 +75,9 @@ def _fit_core(
     names = core.names
     warm = np.array([start[name] for name in names]) if start and all(name in start for name in names) else None
     if ties == "davidson" and tied.any() and wins.any():
-        fit = fit_davidson(w * wins, w * tied, warm)
-        theta[inside], covariance[at], nu = fit.theta, fit.covariance, fit.nu
+        drawn = fit_davidson(w * wins, w * tied, warm)
+        theta[inside], covariance[at], nu = drawn.theta, drawn.covariance, drawn.nu
         return theta, covariance, nu
-    battles = wins + wins.T + tied
-    theta[inside] = maximum_likelihood(w * battles, w * (wins + tied / 2), warm)
-    inverse = inverse_information(battles, theta[inside], w)
-    covariance[at] = sandwich(inverse, score_variance(wins, tied, theta[inside], w))
+    found = fit(wins, tied, w, warm)
+    theta[inside], covariance[at] = found.theta, sandwich(found.inverse, found.score)
     return theta, covariance, nu

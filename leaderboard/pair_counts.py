@@ -57,17 +57,22 @@ class PairCounts:
         model or outcome, or a model against itself.
         """
         names = _distinct(models)
-        a, b, code = (np.asarray(column, dtype=np.int64) for column in (left, right, outcome))
+        a, b, code = (np.asarray(column) for column in (left, right, outcome))
         size = len(names)
-        if a.size and (min(a.min(), b.min()) < 0 or max(a.max(), b.max()) >= size):
+        if a.size and not 0 <= min(a.min(), b.min()) <= max(a.max(), b.max()) < size:
             raise ValueError(f"a vote names a model outside the {size} given")
-        if a.size and (code.min() < 0 or code.max() >= len(OUTCOMES)):
+        if a.size and not 0 <= code.min() <= code.max() < len(OUTCOMES):
             raise ValueError(f"an outcome code must lie in 0..{len(OUTCOMES) - 1} ({', '.join(OUTCOMES)})")
-        if (a == b).any():
+        cell = code.astype(np.int64)
+        for column in (a, b):
+            cell *= size
+            cell += column
+        weighed = None if weights is None else np.asarray(weights)
+        counted = np.bincount(cell, weighed, minlength=len(OUTCOMES) * size * size)
+        by_outcome = counted.astype(np.float64, copy=False).reshape(len(OUTCOMES), size, size)
+        if by_outcome.diagonal(axis1=1, axis2=2).any() or (weighed is not None and (a == b).any()):
             raise ValueError("a vote pairs a model with itself; leave such battles out")
-        cell = (code * size + a) * size + b
-        counted = np.bincount(cell, None if weights is None else np.asarray(weights), minlength=4 * size * size)
-        left_won, right_won, tied, bad = counted.astype(np.float64).reshape(4, size, size)
+        left_won, right_won, tied, bad = by_outcome
         both_bad = bad + bad.T
         return cls(names, left_won + right_won.T, both_bad + tied + tied.T, both_bad)
 

@@ -1,4 +1,4 @@
-"""Bradley-Terry by maximum likelihood from pair counts: Newton's method, sandwich covariance, one-vote update.
+"""Bradley-Terry by maximum likelihood from pair counts: Newton's method, sandwich covariance.
 
 Strengths theta are natural logarithms with mean 0; P(i beats j) = 1/(1 + exp(theta_j - theta_i)). `battles` n is
 (M, M) symmetric, `points` y is (M, M) with y + y.T = n; both have zero diagonals and one strongly connected graph of
@@ -20,6 +20,10 @@ MAX_CG_STEPS: Final = 80
 DENSE_BELOW: Final = 48
 """Up to this many models a factorisation is quicker than conjugate gradients."""
 BLOCK: Final = 64
+CACHED: Final = 1 << 16
+"""Numbers that fit the processor's second cache several times over."""
+ACCURACY: Final = 1e-9
+NEARLY: Final = 1e-6
 
 
 class NoMaximumError(ValueError):
@@ -28,7 +32,7 @@ class NoMaximumError(ValueError):
 
 def cold_start(battles: Floats, points: Floats) -> Floats:
     """Smoothed log-odds of every model's share of points, mean 0: (M,)."""
-    won, played = points.sum(axis=1), battles.sum(axis=1)
+    won, played = _row_sums(points), _row_sums(battles)
     theta = np.log((won + 0.5) / (played - won + 0.5))
     return np.asarray(theta - theta.mean())
 
@@ -38,16 +42,58 @@ def maximum_likelihood(battles: Floats, points: Floats, start: Floats | None = N
 
     Raises NoMaximumError where Newton's steps do not end, which on a strongly connected graph they do.
     """
+    return _climb(battles, points, start, ACCURACY)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Strengths (M,) with mean 0; `inverse` K and `score` B, both (M, M), of their sandwich covariance K B K."""
+
+    theta: Floats
+    inverse: Floats
+    score: Floats
+
+
+def fit(wins: Floats, ties: Floats, weights: Floats | None = None, start: Floats | None = None) -> Fit:
+    """What `maximum_likelihood`, `inverse_information` and `score_variance` give, from one look at the counts.
+
+    Newton stops one step early; K, needed anyhow, makes that step, and K and B stand there, 1e-6 from the maximum.
+    """
+    battles = wins + wins.T
+    battles += ties
+    points = ties * 0.5
+    points += wins
+    weighted = (battles, points) if weights is None else (weights * battles, weights * points)
+    theta = _climb(*weighted, start, NEARLY)
+    if theta.size < 2:
+        nothing = np.zeros((theta.size, theta.size))
+        return Fit(theta, nothing, nothing)
+    strength, reciprocal = _reciprocal_sums(theta)
+    h = weighted[0] * reciprocal
+    slope = _row_sums(weighted[1]) - strength * _row_sums(h)
+    h *= reciprocal
+    h *= np.multiply.outer(strength, strength)
+    h = _laplacian(h)
+    h += np.trace(h) / theta.size**2
+    inverse = inverse_spd(h)
+    step = inverse @ (slope - slope.mean())
+    reciprocal *= strength
+    return Fit(theta + step - step.mean(), inverse, _score_variance(wins, ties, reciprocal, weights))
+
+
+def _climb(battles: Floats, points: Floats, start: Floats | None, accuracy: float) -> Floats:
+    """Newton's method until what is left to move is below `accuracy`."""
     size = battles.shape[0]
     if size < 2:
         return np.zeros(size)
-    won = points.sum(axis=1)
+    won = _row_sums(points)
     theta = cold_start(battles, points) if start is None else start - start.mean()
-    moved = 1.0
+    moved, room = 1.0, np.empty_like(battles)
     for _ in range(MAX_NEWTON_STEPS):
-        slope, curvature = _local(battles, won, theta)
+        slope, curvature = _local(battles, won, theta, room)
+        solved_to = min(1e-2, max(1e-8, 1e-2 * moved))
         try:
-            step = curvature.solve(slope, accuracy=min(1e-2, max(1e-8, 1e-2 * moved)))
+            step = curvature.solve(slope, solved_to)
         except np.linalg.LinAlgError:
             break
         moved = float(np.abs(step).max())
@@ -56,7 +102,8 @@ def maximum_likelihood(battles: Floats, points: Floats, start: Floats | None = N
         if moved > 1.0:
             step *= _damping(battles, points, theta, step)
         theta = theta + step - step.mean()
-        if moved < 1e-7:
+        # Newton squares the error; solving inexactly leaves its share of the step.
+        if moved * (moved + solved_to) < accuracy:
             return np.asarray(theta)
     raise NoMaximumError("the ratings have no finite solution; rate the strongly connected core alone")
 
@@ -68,14 +115,37 @@ def log_likelihood(battles: Floats, points: Floats, theta: Floats) -> float:
 
 def win_matrix(theta: Floats) -> Floats:
     """(M, M): probability that row beats column."""
+    strength, each = _reciprocal_sums(-theta)
+    each *= strength
+    return each
+
+
+def _reciprocal_sums(theta: Floats) -> tuple[Floats, Floats]:
+    """exp(theta) (M,) up to a factor and 1/(e_i + e_j) (M, M)."""
     strength = np.exp(theta - theta.max())
-    return np.asarray(strength[:, None] / np.add.outer(strength, strength))
+    each = _sums(strength, strength, np.empty((theta.size, theta.size)))
+    np.divide(1.0, each, out=each)
+    return strength, each
+
+
+def _sums(rows: Floats, columns: Floats, out: Floats) -> Floats:
+    """rows_i + columns_j: as a product of rank two a third of what broadcasting over short rows takes."""
+    left, right = np.ones((rows.size, 2)), np.ones((2, columns.size))
+    left[:, 0], right[1] = rows, columns
+    return np.asarray(np.matmul(left, right, out=out))
+
+
+def _row_sums(matrix: Floats) -> Floats:
+    return np.asarray(matrix @ np.ones(matrix.shape[1]))
 
 
 def information(battles: Floats, theta: Floats, weights: Floats | None = None) -> Floats:
     """Observed information H (M, M): the graph Laplacian with weights w n p (1 - p); singular along the ones."""
-    p = win_matrix(theta)
-    return _laplacian(battles * p * p.T if weights is None else weights * battles * p * p.T)
+    strength, each = _reciprocal_sums(theta)
+    each *= each
+    each *= np.multiply.outer(strength, strength)
+    each *= battles
+    return _laplacian(each if weights is None else weights * each)
 
 
 def inverse_information(battles: Floats, theta: Floats, weights: Floats | None = None, ridge: float = 0.0) -> Floats:
@@ -89,9 +159,18 @@ def inverse_information(battles: Floats, theta: Floats, weights: Floats | None =
 
 def score_variance(wins: Floats, ties: Floats, theta: Floats, weights: Floats | None = None) -> Floats:
     """B (M, M): sum of the outer products of the votes' scores, a Laplacian; a tie scores 1/2 (White 1980)."""
-    p = win_matrix(theta)
-    b = wins * (1 - p) ** 2
-    b = b + b.T + ties * (0.5 - p) ** 2
+    return _score_variance(wins, ties, win_matrix(-theta), weights)
+
+
+def _score_variance(wins: Floats, ties: Floats, lost: Floats, weights: Floats | None) -> Floats:
+    """The same where `lost` (M, M), which is overwritten, is the probability that column beats row."""
+    b = wins * lost
+    b *= lost
+    b = b + b.T
+    lost -= 0.5
+    lost *= lost
+    lost *= ties
+    b += lost
     return _laplacian(b if weights is None else b * weights**2)
 
 
@@ -101,8 +180,16 @@ def sandwich(inverse: Floats, score: Floats) -> Floats:
 
 
 def sandwich_variances(inverse: Floats, score: Floats) -> Floats:
-    """The diagonal of `sandwich` (M,) at the price of one product."""
-    return np.asarray(np.einsum("ij,ij->i", inverse @ score, inverse))
+    """The diagonal of `sandwich` (M,) at less than the price of one product: B's halves, the mirrored one left out."""
+    size = len(score)
+    if size <= BLOCK:
+        return np.asarray(np.einsum("ij,ij->i", inverse @ score, inverse))
+    half = size // 2
+    left, right = inverse[:, :half], inverse[:, half:]
+    mirrored = np.einsum("ij,ij->i", left @ score[:half, half:], right)
+    return np.asarray(
+        sandwich_variances(left, score[:half, :half]) + sandwich_variances(right, score[half:, half:]) + 2 * mirrored
+    )
 
 
 def inverse_spd(matrix: Floats) -> Floats:
@@ -121,29 +208,6 @@ def inverse_spd(matrix: Floats) -> Floats:
     result[:half, half:] = -cross.T
     result[half:, half:] = tail
     return result
-
-
-def one_vote_step(theta: Floats, inverse: Floats, i: int, j: int, outcome: float) -> Floats:
-    """Strengths after one more vote of i against j (outcome 1, 1/2 or 0), to first order, rank one: O(M).
-
-    `inverse` is K before the vote. Follow with `polish`, which makes it exact.
-    """
-    direction = inverse[i] - inverse[j]
-    p = 1 / (1 + math.exp(theta[j] - theta[i]))
-    return np.asarray(theta + direction * (outcome - p) / (1 + p * (1 - p) * (direction[i] - direction[j])))
-
-
-def polish(battles: Floats, points: Floats, theta: Floats, inverse: Floats) -> Floats:
-    """Exact strengths from nearly exact ones by chord steps theta += K g, K being any recent inverse information."""
-    won = points.sum(axis=1)
-    for _ in range(20):
-        strength = np.exp(theta - theta.max())
-        slope = won - (battles * (strength[:, None] / np.add.outer(strength, strength))).sum(axis=1)
-        step = inverse @ slope
-        theta = theta + step - step.mean()
-        if np.abs(step).max() < 1e-9:
-            return theta
-    return maximum_likelihood(battles, points, theta)
 
 
 @dataclass(frozen=True)
@@ -184,15 +248,26 @@ class _Curvature:
         return None
 
 
-def _local(battles: Floats, won: Floats, theta: Floats) -> tuple[Floats, _Curvature]:
-    """Gradient (M,) and curvature of the log-likelihood at theta, in three passes over (M, M)."""
+def _local(battles: Floats, won: Floats, theta: Floats, room: Floats) -> tuple[Floats, _Curvature]:
+    """Gradient (M,) and curvature of the log-likelihood at theta; the curvature lives in `room` (M, M).
+
+    Row by row in blocks that stay in the processor's cache.
+    """
     strength = np.exp(theta - theta.max())
-    sums = np.add.outer(strength, strength)
-    ratio = battles / sums
-    slope = won - strength * ratio.sum(axis=1)
-    ratio /= sums
-    diagonal = strength * (ratio @ strength)
-    return slope - slope.mean(), _Curvature(ratio, strength, diagonal)
+    size = theta.size
+    expected, diagonal = np.empty(size), np.empty(size)
+    rows = max(1, CACHED // size)
+    sums = np.empty((min(rows, size), size))
+    for begin in range(0, size, rows):
+        part = slice(begin, begin + rows)
+        q = room[part]
+        here = _sums(strength[part], strength, sums[: len(q)])
+        np.divide(battles[part], here, out=q)
+        expected[part] = _row_sums(q)
+        q /= here
+        diagonal[part] = q @ strength
+    slope = won - strength * expected
+    return slope - slope.mean(), _Curvature(room, strength, strength * diagonal)
 
 
 def _damping(battles: Floats, points: Floats, theta: Floats, step: Floats) -> float:
@@ -205,6 +280,8 @@ def _damping(battles: Floats, points: Floats, theta: Floats, step: Floats) -> fl
 
 
 def _laplacian(weights: Floats) -> Floats:
-    result = -weights
-    result[np.diag_indices_from(result)] += weights.sum(axis=1)
-    return result
+    """In the place of `weights`."""
+    total = _row_sums(weights)
+    np.negative(weights, out=weights)
+    weights.flat[:: len(weights) + 1] += total
+    return weights

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from leaderboard.bt.likelihood import inverse_information, maximum_likelihood, one_vote_step, polish
+from leaderboard.bt.likelihood import inverse_information, maximum_likelihood
 from leaderboard.inference import Floats
 
 
@@ -43,3 +44,26 @@ class LiveStrengths:
         shrink = p * (1 - p) / (1 + p * (1 - p) * (direction[i] - direction[j]))
         inverse = self.inverse - shrink * np.outer(direction, direction)
         return LiveStrengths(battles, points, polish(battles, points, guess, inverse), inverse)
+
+
+def one_vote_step(theta: Floats, inverse: Floats, i: int, j: int, outcome: float) -> Floats:
+    """Strengths after one more vote of i against j (outcome 1, 1/2 or 0), to first order, rank one: O(M).
+
+    `inverse` is K before the vote. Follow with `polish`, which makes it exact.
+    """
+    direction = inverse[i] - inverse[j]
+    p = 1 / (1 + math.exp(theta[j] - theta[i]))
+    return np.asarray(theta + direction * (outcome - p) / (1 + p * (1 - p) * (direction[i] - direction[j])))
+
+
+def polish(battles: Floats, points: Floats, theta: Floats, inverse: Floats) -> Floats:
+    """Exact strengths from nearly exact ones by chord steps theta += K g, K being any recent inverse information."""
+    won = points.sum(axis=1)
+    for _ in range(20):
+        strength = np.exp(theta - theta.max())
+        slope = won - (battles * (strength[:, None] / np.add.outer(strength, strength))).sum(axis=1)
+        step = inverse @ slope
+        theta = theta + step - step.mean()
+        if np.abs(step).max() < 1e-9:
+            return theta
+    return maximum_likelihood(battles, points, theta)

@@ -14,6 +14,7 @@ from leaderboard.bt.davidson import fit_davidson
 from leaderboard.bt.fragility import fragility
 from leaderboard.bt.likelihood import (
     NoMaximumError,
+    fit,
     inverse_information,
     inverse_spd,
     maximum_likelihood,
@@ -22,6 +23,7 @@ from leaderboard.bt.likelihood import (
     score_variance,
 )
 from leaderboard.bt.live import LiveStrengths
+from leaderboard.pair_counts import PairCounts
 from tests.leaderboard.votes import counted, synthetic, votes_of
 
 
@@ -32,6 +34,28 @@ def test_the_gradient_vanishes_at_the_maximum(size: int) -> None:
     p = 1 / (1 + np.exp(np.subtract.outer(theta, theta).T))
     assert (counts.battles * p).sum(axis=1) == pytest.approx(counts.points.sum(axis=1), abs=1e-6)
     assert theta.mean() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 40, 90, 150])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_look_at_the_counts_gives_what_its_parts_give(size: int, weighted: bool) -> None:
+    counts = counted(200 * size, size) if size > 1 else PairCounts.empty(["alone"])
+    weights = 1 / np.maximum(counts.battles, 5.0) if weighted else None
+    w = 1.0 if weights is None else weights
+    found = fit(counts.wins, counts.ties, weights)
+    theta = maximum_likelihood(w * counts.battles, w * counts.points)
+    assert found.theta == pytest.approx(theta, abs=1e-9)
+    if size > 1:
+        inverse = inverse_information(counts.battles, theta, weights)
+        score = score_variance(counts.wins, counts.ties, theta, weights)
+        expected = np.diag(sandwich(inverse, score))
+        assert sandwich_variances(found.inverse, found.score) == pytest.approx(expected, rel=3e-6)
+
+
+def test_a_warm_start_ends_where_a_cold_one_does() -> None:
+    counts = counted(20_000, 60)
+    cold = fit(counts.wins, counts.ties)
+    assert fit(counts.wins, counts.ties, start=cold.theta).theta == pytest.approx(cold.theta, abs=1e-10)
 
 
 def test_without_a_finite_maximum_the_solver_says_so() -> None:
