@@ -22,6 +22,7 @@ from leaderboard.views import (
     runs,
     samples,
     submit,
+    trackers,
 )
 
 urlpatterns = [
@@ -35,6 +36,7 @@ urlpatterns = [
     path("models/<path:slug>/", models.model, name="model"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/live/", runs.live, name="run_live"),
+    path("runs/<int:pk>/<slug:shape>.json", trackers.tracker, name="run_tracker"),
     path("runs/<int:pk>/proof/", proof.proof, name="run_proof"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", runs.artifact, name="artifact"),
     path("runs/<int:pk>/samples/", samples.tasks, name="samples"),

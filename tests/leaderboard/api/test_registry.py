@@ -53,7 +53,7 @@ def test_an_answer_is_what_the_schema_says_and_writes_nothing(endpoint: Endpoint
     if endpoint.content_type == "application/json":
         assert problems(response.json(), endpoint.response) == []
     assert all(query["sql"].startswith(("SELECT", "WITH", "DECLARE")) for query in queries)
-    assert len(queries) <= 8
+    assert len(queries) <= 9
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
