@@ -30,12 +30,14 @@ from bench.rating_peers import (
 )
 from leaderboard.bradley_terry import PairCounts, rate
 from leaderboard.bt.likelihood import (
+    fit,
     inverse_information,
     maximum_likelihood,
     sandwich_variances,
     score_variance,
 )
 from leaderboard.bt.live import LiveStrengths
+from leaderboard.bt.rows import Rows, estimate
 from leaderboard.bt.table import POINTS_PER_UNIT
 from leaderboard.elo import replay
 from leaderboard.style import FASTCHAT_RIDGE, rate_with_style, style_features
@@ -43,22 +45,24 @@ from leaderboard.style import FASTCHAT_RIDGE, rate_with_style, style_features
 Z = 1.959963984540054
 
 
-def votes(n: int, m: int, seed: int = 0) -> dict[str, Any]:
-    """n votes among m models: skewed pairs, 25 % ties, four style features of which length matters."""
+def votes(n: int, m: int, styled: bool, seed: int = 0) -> dict[str, Any]:
+    """n votes among m models: skewed pairs, 25 % ties.
+
+    With `styled`, four features (4, N) of which length and bold matter to the voters, and every model its own style.
+    """
     random = np.random.default_rng(seed)
     exposure = random.pareto(1.5, m) + 0.1
     left = random.choice(m, n, p=exposure / exposure.sum())
     right = (left + random.integers(1, m, n)) % m
     theta = random.normal(0, 0.6, m)
-    p = 1 / (1 + np.exp(theta[right] - theta[left]))
-    outcome = np.where(random.random(n) < 0.25, 2, np.where(random.random(n) < p, 0, 1)).astype(np.int8)
-    return {"left": left, "right": right, "outcome": outcome, "models": m}
-
-
-def features(data: dict[str, Any]) -> np.ndarray:
-    random = np.random.default_rng(1)
-    means, shape = np.array([[300], [3], [6], [5]]), (4, len(data["left"]))
-    return style_features(random.poisson(means, shape), random.poisson(means, shape), "fastchat")
+    gap, more = theta[left] - theta[right], {}
+    if styled:
+        means = np.array([[300], [3], [6], [5]]) * np.exp(random.normal(0, 0.3, (4, m)))
+        counts = [random.poisson(means[:, side]) for side in (left, right)]
+        more = {"features": style_features(counts[0], counts[1], "fastchat")}
+        gap = gap + 0.4 * more["features"][0] + 0.1 * more["features"][3]
+    outcome = np.where(random.random(n) < 0.25, 2, np.where(random.random(n) < 1 / (1 + np.exp(-gap)), 0, 1))
+    return {"left": left, "right": right, "outcome": outcome.astype(np.int8), "models": m, **more}
 
 
 def ours(data: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -67,17 +71,16 @@ def ours(data: dict[str, Any], names: list[str]) -> dict[str, Any]:
     theta = maximum_likelihood(battles, points)
 
     def interval() -> tuple[np.ndarray, np.ndarray]:
-        fit = maximum_likelihood(battles, points)
-        k = inverse_information(battles, fit)
-        return fit, sandwich_variances(k, score_variance(counts.wins, counts.ties, fit))
+        found = fit(counts.wins, counts.ties)
+        return found.theta, sandwich_variances(found.inverse, found.score)
 
     live = LiveStrengths.of(battles, points)
     found = {
         "count": best(lambda: PairCounts.from_votes(names, data["left"], data["right"], data["outcome"]), 3),
-        "point": best(lambda: maximum_likelihood(battles, points), 15),
-        "warm": best(lambda: maximum_likelihood(battles, points, theta), 15),
+        "point": best(lambda: maximum_likelihood(battles, points), 30),
+        "warm": best(lambda: maximum_likelihood(battles, points, theta), 30),
         "one vote": best(lambda: live.after(0, 1, 1.0), 15),
-        "interval": best(interval, 9),
+        "interval": best(interval, 30),
         "table": best(lambda: rate(counts), 3),
     }
     _, variances = interval()
@@ -107,7 +110,7 @@ def main() -> None:
     parser.add_argument("--bootstraps", type=int, default=100, help="of FastChat's 100; fewer are scaled up")
     parser.add_argument("--no-style", action="store_true")
     options = parser.parse_args()
-    data = votes(options.votes, options.models)
+    data = votes(options.votes, options.models, not options.no_style)
     names = [f"model-{i:04d}" for i in range(options.models)]
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mine = ours(data, names)
@@ -122,7 +125,6 @@ def main() -> None:
 
 
 def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: float, options: Any) -> None:
-    x = None if options.no_style else features(data)
     if peer := evalica(data, names):
         against("evalica: point (kernel on indices) / kept counts", mine["point"], peer["point"])
         against("evalica: point / from rows, counting included", mine["count"] + mine["point"], peer["point"])
@@ -131,7 +133,7 @@ def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: f
         print(
             f"  largest difference to evalica at 1e-13, points{np.abs(mine['ratings'] - peer['ratings']).max():17.2e}"
         )
-    if peer := arena_rank(data, options.peer, x):
+    if peer := arena_rank(data, options.peer):
         against("arena-rank: point / kept counts", mine["point"], peer["point"])
         against("arena-rank: sandwich / kept counts", mine["interval"], peer["interval"])
         # Neither peer keeps counts: with every new vote it starts from all rows again, where we start from the counts.
@@ -149,7 +151,7 @@ def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: f
         print(f"  its largest distance from the optimum, points{off:18.3f}")
         print(f"  its default ridge narrows widths by up to{1 - (widths / mine['widths']).min():22.2%}")
         print(f"  arena-rank: peak memory, MB{peer['peak_mb']:36.0f}")
-    if peer := fastchat(mine["counts"], options.bootstraps):
+    if peer := fastchat(data, options.bootstraps):
         against("FastChat's procedure: point (fit alone) / kept counts", mine["point"], peer["point"])
         unique = fastchat_unique_rows(data, names)
         against("FastChat's procedure: point / from rows", mine["count"] + mine["point"], unique + peer["point"])
@@ -157,24 +159,34 @@ def compare(data: dict[str, Any], names: list[str], mine: dict[str, Any], elo: f
             label = f"FastChat's procedure: 100 bootstraps (from {options.bootstraps})"
             against(label, mine["interval"], interval)
             against("FastChat's procedure: a refit with intervals", mine["interval"], unique + interval)
-    if x is not None:
-        compare_style(data, names, x, options.peer)
+    if not options.no_style:
+        compare_style(data, names, options.peer)
 
 
-def compare_style(data: dict[str, Any], names: list[str], x: np.ndarray, python: str | None) -> None:
-    columns = data["left"], data["right"], data["outcome"]
-    mine = best(lambda: rate_with_style(names, *columns, x, ridge=FASTCHAT_RIDGE), 3)
-    print(f"  ours: style control, rating and interval{'':<18}{mine:10.4f}")
-    if peer := arena_rank(data, python, x):
-        against("arena-rank: style control, rating and interval", mine, peer["style"])
-    if peer := fastchat_style(data, x):
-        against("FastChat's procedure: style control, fit alone", mine, peer[0])
+def style_point(data: dict[str, Any], names: list[str]) -> np.ndarray:
+    """The strengths alone, cold, from the columns of votes: what FastChat's fit gives."""
+    counts = PairCounts.from_votes(names, data["left"], data["right"], data["outcome"])
+    start = maximum_likelihood(counts.battles, counts.points)
+    rows = Rows.of(len(names), data["left"], data["right"], SCORE[data["outcome"]], data["features"])
+    return estimate(rows, start, FASTCHAT_RIDGE)[: len(names)]
+
+
+def compare_style(data: dict[str, Any], names: list[str], python: str | None) -> None:
+    columns = data["left"], data["right"], data["outcome"], data["features"]
+    point = best(lambda: style_point(data, names), 5)
+    whole = best(lambda: rate_with_style(names, *columns, ridge=FASTCHAT_RIDGE), 4)
+    print(f"  ours: style control, ratings from rows, counting included{point:11.4f}")
+    print(f"  ours: style control, with intervals and the table{whole:18.4f}")
+    if peer := arena_rank(data, python):
+        against("arena-rank: style control, rating and interval", whole, peer["style"])
+    if peer := fastchat_style(data):
+        against("FastChat's procedure: style control, fit alone, no intervals", point, peer[0])
+        against("the same against ours with intervals and the table", whole, peer[0])
         raw = np.random.default_rng(1).poisson(5, (8, len(data["left"])))
         prepared = best(lambda: style_features(raw[:4], raw[4:], "fastchat"), 2)
         read = fastchat_metadata(raw)
-        against("FastChat's procedure: style control, features included", mine + prepared, peer[0] + read)
-        table = rate_with_style(names, *columns, x, ridge=FASTCHAT_RIDGE).table
-        gap = np.abs(np.array([row.rating for row in table.rows], dtype=float) - peer[1]).max()
+        against("FastChat's procedure: style control, features included", point + prepared, peer[0] + read)
+        gap = np.abs(1000 + POINTS_PER_UNIT * style_point(data, names) - peer[1]).max()
         print(f"  largest difference to FastChat's optimum, points{gap:15.2e}")
 
 
