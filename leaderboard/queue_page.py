@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from leaderboard.explanations import Explanation, explain
+from runners import schema
 from runners.models import EvaluationRun, SuiteTask, Worker
 from runners.waiting import LIVE, Line, Seconds
 
@@ -57,6 +58,11 @@ class Seat:
 
     worker: Worker
     life: str
+
+    @property
+    def is_unfit(self) -> bool:
+        """Whether it takes no run because it is not of the database's version."""
+        return self.worker.note.startswith((schema.NEWER, schema.OLDER))
 
 
 @dataclass(frozen=True)

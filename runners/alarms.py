@@ -10,9 +10,11 @@ import logging
 import smtplib
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 30.0
 LOST = timedelta(seconds=180)
 FAILED_FOR = timedelta(days=1)
-# A message nobody took is offered again after so long, so many times.
+# A message that somebody did not take is offered again after so long.
 PAUSE_SECONDS = 300.0
 
 
@@ -47,6 +49,8 @@ class Trouble:
 CHECKS: list[Callable[[], Iterable[Trouble]]] = []
 _looked_at = _pause_until = float("-inf")
 _sender: threading.Thread | None = None
+# By channel the alarms that it took while another one refused them.
+_took: defaultdict[str, set[int]] = defaultdict(set)
 
 
 def step() -> None:
@@ -88,13 +92,26 @@ def tell() -> int:
     mine = [alarm for alarm in waiting if Alarm.objects.filter(pk=alarm.pk, told_at=None).update(told_at=now)]
     if not mine:
         return 0
-    text = "\n".join(f"[{alarm.get_kind_display()}] {alarm.text}" for alarm in mine)
-    if not all([_mail(text, len(mine)), *(_hook(url, text, mine) for url in settings.ALARM_WEBHOOKS)]):
-        # Whoever took it may get it twice; an alarm that nobody hears is worse.
+    channels: dict[str, Callable[[list[Alarm]], bool]] = {"mail": _mail}
+    channels |= {url: partial(_hook, url) for url in settings.ALARM_WEBHOOKS}
+    # Every channel is asked, whatever another one said.
+    if [name for name, send in channels.items() if not _offer(name, send, mine)]:
+        # Another process may tell it a second time; an alarm that nobody hears is worse.
         Alarm.objects.filter(pk__in=[alarm.pk for alarm in mine]).update(told_at=None)
         _pause_until = time.monotonic() + PAUSE_SECONDS
         return 0
+    for took in _took.values():
+        took.difference_update(alarm.pk for alarm in mine)
     return len(mine)
+
+
+def _offer(name: str, send: Callable[[list[Alarm]], bool], alarms: list[Alarm]) -> bool:
+    """Sends what this channel has not taken yet; one that works is not told again because another one is broken."""
+    new = [alarm for alarm in alarms if alarm.pk not in _took[name]]
+    if new and not send(new):
+        return False
+    _took[name].update(alarm.pk for alarm in new)
+    return True
 
 
 def _send_and_close() -> None:
@@ -106,11 +123,16 @@ def _send_and_close() -> None:
         connection.close()
 
 
-def _mail(text: str, n: int) -> bool:
+def _text(alarms: list[Alarm]) -> str:
+    return "\n".join(f"[{alarm.get_kind_display()}] {alarm.text}" for alarm in alarms)
+
+
+def _mail(alarms: list[Alarm]) -> bool:
     if not (settings.EMAIL_HOST and settings.ALARM_EMAILS):
         return True
+    n = len(alarms)
     subject = f"겨루 Gyeoru: {n} alarm{'s' if n > 1 else ''}"
-    body = f"{text}\n\n{settings.PUBLIC_URL}/console/"
+    body = f"{_text(alarms)}\n\n{settings.PUBLIC_URL}/console/"
     try:
         send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, settings.ALARM_EMAILS)
     except (smtplib.SMTPException, OSError) as error:
@@ -119,11 +141,11 @@ def _mail(text: str, n: int) -> bool:
     return True
 
 
-def _hook(url: str, text: str, alarms: list[Alarm]) -> bool:
+def _hook(url: str, alarms: list[Alarm]) -> bool:
     """`text` is the field that chat services show; `alarms` is for machines."""
     rows = [{"kind": a.kind, "key": a.key, "text": a.text, "raised_at": a.raised_at.isoformat()} for a in alarms]
     try:
-        webhook.post(url, {"text": text, "alarms": rows})
+        webhook.post(url, {"text": _text(alarms), "alarms": rows})
     except webhook.WebhookError as error:
         log.warning("a webhook did not take %d alarms: %s", len(alarms), error)
         return False

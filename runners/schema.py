@@ -9,6 +9,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 OURS = ("runners", "judging", "arena", "leaderboard")
+# How a worker's note begins that takes no run; pages look for it.
+NEWER, OLDER = "the database is newer than this worker", "the database is older than this worker"
 
 
 @lru_cache(1)
@@ -22,13 +24,9 @@ def mismatch() -> str:
     """Why this process must not take a run, with what to do; nothing when all is well. One query."""
     applied = {key for key in MigrationRecorder(connection).applied_migrations() if key[0] in OURS}
     if unknown := sorted(applied - known()):
-        return (
-            f"the database is newer than this worker (it has {'.'.join(unknown[-1])}): "
-            "install the new version here and start the worker again"
-        )
+        return f"{NEWER} (it has {'.'.join(unknown[-1])}): install the new version here and start the worker again"
     if missing := sorted(known() - applied):
         return (
-            f"the database is older than this worker (it lacks {'.'.join(missing[0])}): "
-            "run `manage.py migrate`, or start a worker of the old version"
+            f"{OLDER} (it lacks {'.'.join(missing[0])}): run `manage.py migrate`, or start a worker of the old version"
         )
     return ""

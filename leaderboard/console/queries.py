@@ -122,7 +122,7 @@ def fleet_page() -> FleetPage:
     now = timezone.now()
     seats = [Seat(worker, life(worker.heartbeat_age())) for worker in _workers()]
     at_work = [seat for seat in seats if seat.worker.lane != RECONCILER]
-    able = Counter(s.worker.lane for s in at_work if s.life != "silent" and not s.worker.is_draining)
+    able = Counter(s.worker.lane for s in at_work if s.life != "silent" and not s.worker.is_draining and not s.is_unfit)
     ended = _ended()
     waiting = EvaluationRun.objects.filter(status="queued").order_by().values_list("lane", "suite", WHO)
     line = [Waiting(lane, (suite, backend), n) for lane, suite, backend, n in waiting.annotate(n=Count("pk"))]

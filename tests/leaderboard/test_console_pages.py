@@ -192,3 +192,20 @@ def test_staff_without_permissions_may_look_and_see_no_buttons(client: Client) -
     assert "You may look" in _text(client)
     for address in PAGES:
         assert 'name="reason"' not in _text(client, address)
+
+
+@pytest.mark.parametrize("page", ["console/fleet/", "queue/"])
+def test_a_worker_of_another_version_says_that_it_takes_no_run_and_why(operator: Client, page: str) -> None:
+    from django.db.migrations.recorder import MigrationRecorder
+
+    from runners import schema
+
+    MigrationRecorder.Migration.objects.create(app="runners", name="9999_newer")
+    factories.make_worker("gpu-h-1", lane="gpu", note=schema.mismatch())
+    factories.make_worker("gpu-h-2", lane="gpu")
+    text = operator.get(f"/en/{page}").content.decode()
+    assert text.count("takes no run: another version") == 1
+    assert "the database is newer than this worker (it has runners.9999_newer): install the new version" in text
+    factories.make_run(factories.make_revision(), status="queued", lane="gpu")
+    (lane,) = queries.fleet_page().lanes
+    assert lane.n_workers == 1

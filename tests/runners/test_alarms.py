@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import threading
 import time
+from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,6 +40,7 @@ def told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]
     """Messages that webhooks got."""
     settings.EMAIL_HOST, settings.ALARM_EMAILS = "localhost", ["staff@example.org"]
     settings.ALARM_WEBHOOKS = ["https://chat.example/hook"]
+    monkeypatch.setattr(alarms, "_took", defaultdict(set))
     sent: list[tuple[str, Any]] = []
     monkeypatch.setattr(webhook, "post", lambda url, message: sent.append((url, message)))
     return sent
@@ -94,6 +96,23 @@ def test_a_message_that_nobody_took_is_offered_again(broken: str, monkeypatch: p
         assert alarms.tell() == 0
     assert Alarm.objects.get().told_at is None
     assert alarms.tell() == 1
+
+
+def test_a_broken_webhook_does_not_make_the_mail_come_again_and_again(monkeypatch: pytest.MonkeyPatch, told: list[Any]):
+    make_run(status="failed")
+    alarms.look()
+
+    def refuse(url: str, message: Any) -> None:
+        raise webhook.WebhookError("down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(webhook, "post", refuse)
+        assert [alarms.tell() for _ in range(3)] == [0, 0, 0]
+        make_run(status="failed", error_kind="auth")
+        alarms.look()
+        assert alarms.tell() == 0
+    assert [message.body.count("[runs failed]") for message in mail.outbox] == [1, 1]
+    assert alarms.tell() == 2 and len(told[0][1]["alarms"]) == 2 and len(mail.outbox) == 2
 
 
 def test_a_budget_near_its_cap_is_told_before_it_stops_the_judges():
