@@ -9,11 +9,12 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from judging.bias import Share
 from judging.scores import Mean
-from leaderboard import charts
+from leaderboard import charts, panel
+from leaderboard.inference import Interval
 from leaderboard.multi_turn_choice import category_title, mode_title
 
 register = template.Library()
@@ -109,6 +110,28 @@ QUALITIES = {
     "better": gettext_lazy("the better one by its gold label"),
     "worse": gettext_lazy("the worse one by its gold label"),
 }
+
+
+OUTCOMES = {
+    panel.WIN: pgettext_lazy("verdict", "won"),
+    panel.TIE: pgettext_lazy("verdict", "tie"),
+    panel.LOSS: pgettext_lazy("verdict", "lost"),
+}
+
+
+@register.filter
+def outcome(code: float | None) -> str:
+    """What a judge, or a vote, says of the first answer of a pair; a dash where there is no majority."""
+    return MISSING if code is None else str(OUTCOMES[int(code)])
+
+
+@register.simple_tag
+def estimate(value: Interval | None) -> SafeString:
+    """A coefficient with its 95 % interval; a dash where it is undefined."""
+    if value is None:
+        return format_html('<span class="faint" title="{}">–</span>', _("undefined: too few questions, or no spread"))
+    signs = (f"{part:.2f}".replace("-", "−") for part in (value.value, value.low, value.high))
+    return format_html('<b>{}</b> <i class="soft">{}…{}</i>', *signs)
 
 
 REASONS = {

@@ -6,7 +6,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from leaderboard import boards, judge_page
+from judging import standings
+from judging.bias import Share
+from leaderboard import boards, judge_page, panel_page
 
 
 @require_safe
@@ -34,3 +36,23 @@ def judge(request: HttpRequest, slug: str) -> HttpResponse:
         "bench": judge_page.bench(found, boards.generation()),
     }
     return render(request, "judging/judge.html", context)
+
+
+@require_safe
+def panel(request: HttpRequest) -> HttpResponse:
+    """Two or three judges side by side on the same answers, as the reader seats them."""
+    sets = panel_page.sets()
+    asked = request.GET.get("set", "")
+    question_set = next((one for one in sets if one.slug == asked), sets[0] if sets else None)
+    context: dict[str, object] = {"section": "judges", "sets": sets, "question_set": question_set}
+    if question_set is not None:
+        judges = standings.judges_of(question_set)
+        seated = panel_page.seat(judges, [name[:100] for name in request.GET.getlist("judge")])
+        found = panel_page.build(question_set, seated, boards.generation())
+        context |= {
+            "judges": judges,
+            "seats": [*seated, *[None] * (panel_page.SEATS - len(seated))],
+            "panel": found,
+            "unanimous": found and Share(found.unanimous, found.n),
+        }
+    return render(request, "judging/panel.html", context)
