@@ -62,6 +62,11 @@ def pseudonym(key: str | None) -> str:
     return _digest(f"voter\n{key}")[:16] if key else ""
 
 
+def battle_name(key: str) -> str:
+    """What the public log calls a battle; its key opens its page."""
+    return _digest(f"battle\n{key}")[:16]
+
+
 def log(source: VoteSource, after: VoteLogRoot | None = None) -> Iterator[Entry]:
     """The entries of a source in the order of their ids, from the first or after a root."""
     link = after.root if after else genesis(source.slug)
@@ -69,7 +74,7 @@ def log(source: VoteSource, after: VoteLogRoot | None = None) -> Iterator[Entry]
     for row in rows.values_list(*_COLUMNS).iterator(chunk_size=5000):
         pk, external_id, *facts, key, cast_at, battle_id = row
         # A battle's key opens its page to whoever has it: the log tells it by a digest.
-        name = external_id if battle_id is None else _digest(f"battle\n{external_id}")[:16]
+        name = external_id if battle_id is None else battle_name(external_id)
         values = (pk, name, *facts, pseudonym(key), cast_at.astimezone(UTC).isoformat(timespec="milliseconds"))
         link = _digest(f"{link}\n{json.dumps(values, ensure_ascii=False, separators=(',', ':'))}")
         yield Entry(values, link)

@@ -31,11 +31,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Kind:
-    """One table. `rows` gets the slug of a suite or nothing and streams rows in the order of `columns`."""
+    """One table. `rows` gets the slug of one suite, or of one source of votes, or nothing for all, and streams rows in
+    the order of `columns`.
+    """
 
     name: str
     columns: tuple[Column, ...]
     rows: Callable[[str | None], Iterable[Row]]
+    by: Literal["suite", "source"] = "suite"
 
 
 KINDS: dict[str, Kind] = {}
@@ -47,7 +50,7 @@ def register(kind: Kind) -> Kind:
     return kind
 
 
-def write(kind: Kind, file_format: str, path: Path, *, suite: str | None = None) -> int:
+def write(kind: Kind, file_format: str, path: Path, *, only: str | None = None) -> int:
     """Writes a file whole or not at all and gives its number of rows. `file_format`: csv, jsonl or parquet.
 
     Raises FileExistsError where `path` is a folder or a device: putting a file in its place would break others.
@@ -55,7 +58,7 @@ def write(kind: Kind, file_format: str, path: Path, *, suite: str | None = None)
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is not a file; name another one with --output.")
     draft = path.with_name(f"{path.name}.part")
-    counted = _Counted(kind.rows(suite))
+    counted = _Counted(kind.rows(only))
     try:
         if file_format == "parquet":
             _parquet(kind, counted, draft)

@@ -40,12 +40,13 @@ RATING_COLUMNS = (
 )
 
 
-def vote_rows(suite: str | None) -> Iterator[Row]:
-    """Every vote of every source in the order of its log, excluded ones too with their rules; a suite has none.
+def vote_rows(only: str | None) -> Iterator[Row]:
+    """Every vote of every source (or of one) in the order of its log, excluded ones too with their rules.
 
     `chain` is the link after the vote as `arena.chain` makes it of the columns id to cast_at.
     """
-    for source in VoteSource.objects.order_by("slug") if suite is None else ():
+    sources = VoteSource.objects.order_by("slug")
+    for source in sources if only is None else sources.filter(slug=only):
         rules: dict[int, list[str]] = {}
         active = Exclusion.objects.filter(vote__source=source, lifted_at=None).order_by("pk")
         for vote_id, rule in active.values_list("vote_id", "rule"):
@@ -55,11 +56,10 @@ def vote_rows(suite: str | None) -> Iterator[Row]:
             yield (source.slug, source.judge, source.licence, *entry.values, excluded, entry.link)
 
 
-def rating_rows(suite: str | None) -> Iterator[Row]:
-    """The newest snapshot of every source, category and method; a suite has none."""
-    if suite is not None:
-        return
-    newest = RatingSnapshot.objects.values("source", "category", "method").annotate(last=Max("pk")).values_list("last")
+def rating_rows(only: str | None) -> Iterator[Row]:
+    """The newest snapshot of every source (or of one), category and method."""
+    snapshots = RatingSnapshot.objects.all() if only is None else RatingSnapshot.objects.filter(source=only)
+    newest = snapshots.values("source", "category", "method").annotate(last=Max("pk")).values_list("last")
     rows = Rating.objects.filter(snapshot__in=newest, revision__language_model__hidden_reason="").values_list(
         "snapshot__source", "snapshot__category", "snapshot__method", "snapshot_id", "snapshot__input_hash",
         "snapshot__n_votes", "revision__language_model__slug", "revision__slug", "status", "rating", "low", "high",
@@ -68,5 +68,5 @@ def rating_rows(suite: str | None) -> Iterator[Row]:
     yield from rows.order_by("snapshot__source", "snapshot_id", "pk").iterator(chunk_size=2000)
 
 
-register(Kind("votes", VOTE_COLUMNS, vote_rows))
-register(Kind("ratings", RATING_COLUMNS, rating_rows))
+register(Kind("votes", VOTE_COLUMNS, vote_rows, by="source"))
+register(Kind("ratings", RATING_COLUMNS, rating_rows, by="source"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
 from django.utils.safestring import SafeString, mark_safe
 
@@ -55,22 +54,26 @@ def _y(share: float) -> float:
 
 def _line(number: int, series: Series, last: int) -> str:
     """Band, line, markers and the name at the end; a period without a value breaks the line."""
-    known = [(place, *point) for place, point in enumerate(series.points) if point is not None]
+    runs: list[list[tuple[float, float, float, float]]] = [[]]
+    for place, point in enumerate(series.points):
+        if point is not None:
+            value, low, high = point
+            runs[-1].append((_x(place, last), _y(value), _y(low), _y(high)))
+        elif runs[-1]:
+            runs.append([])
+    known = [spot for run in runs for spot in run]
     if not known:
         return ""
-    bands, line = [], []
-    for one, other in pairwise(known):
-        if other[0] != one[0] + 1:
-            continue
-        (a, av, al, ah), (b, bv, bl, bh) = one, other
-        left, right = _x(a, last), _x(b, last)
-        bands.append(f"M{left:.1f} {_y(al):.1f}L{right:.1f} {_y(bl):.1f}V{_y(bh):.1f}L{left:.1f} {_y(ah):.1f}Z")
-        line.append(f"M{left:.1f} {_y(av):.1f}L{right:.1f} {_y(bv):.1f}")
-    marks = "".join(marker(number, _x(place, last), _y(value)) for place, value, _low, _high in known)
-    end = known[-1]
-    name = f'<text x="{_x(end[0], last) + 10:.0f}" y="{_y(end[1]) + 4:.1f}">{escape(series.name)}</text>'
+    line = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _low, _high in run) for run in runs if len(run) > 1)
+    bands = "".join(
+        "M" + "L".join([f"{x:.1f} {low:.1f}" for x, _value, low, _high in run]
+                       + [f"{x:.1f} {high:.1f}" for x, _value, _low, high in reversed(run)]) + "Z"
+        for run in runs if len(run) > 1
+    )  # fmt: skip
+    marks = "".join(marker(number, x, y) for x, y, _low, _high in known)
+    name = f'<text x="{known[-1][0] + 10:.0f}" y="{known[-1][1] + 4:.1f}">{escape(series.name)}</text>'
     return (
         f'<g class="series s{number}"><title>{escape(series.name)}</title>'
-        f'<path class="mark band" fill-opacity="0.16" d="{"".join(bands)}"/>'
-        f'<path class="line" d="{"".join(line)}"/>{marks}{name}</g>'
+        f'<path class="mark band" fill-opacity="0.16" d="{bands}"/>'
+        f'<path class="line" d="{line}"/>{marks}{name}</g>'
     )
