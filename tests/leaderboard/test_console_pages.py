@@ -136,8 +136,8 @@ def test_a_gpu_shows_how_busy_and_how_full_it_is_while_its_worker_lives(operator
     long_ago = timezone.now() - timedelta(hours=1)
     factories.make_worker("gpu-h-2", lane="gpu", gpu="L40S", gpus=[{**full, "name": "gone"}], heartbeat_at=long_ago)
     text = _text(operator, "fleet/")
-    assert "NVIDIA H100 <small>#3 · busy 87.0 % · memory 62.0 / 80.0 GB" in text
-    assert "NVIDIA A30 <small>#4 · busy – · memory – / 24.0 GB" in text
+    assert "NVIDIA H100 #3" in text and "busy 87.0&nbsp;% · memory 62.0 / 80.0&nbsp;GB" in text
+    assert "NVIDIA A30 #4" in text and "busy – · memory – / 24.0&nbsp;GB" in text
     assert "L40S" in text and "gone" not in text
 
 
