@@ -17,6 +17,7 @@ from leaderboard.multi_turn import MultiTurnBoard
 from leaderboard.multi_turn import Row as JudgedRow
 from leaderboard.multi_turn_choice import Choice
 from leaderboard.published import publisher
+from runners import canary
 from runners.models import EvaluationRun, LanguageModel, ModelRevision, Suite, Task, TaskResult
 
 RUNS = 60
@@ -112,13 +113,19 @@ def listing(search: str, kind: str) -> QuerySet[LanguageModel]:
 
 def read(language_model: LanguageModel) -> ModelPage:
     """The page of a model. Six queries once the boards are in memory, six per question set it was judged on, and four
-    for a served model's drift watch."""
-    asked = EvaluationRun.objects.filter(revision=OuterRef("pk")).order_by("pk").values("requested_by")[:1]
+    for a served model's drift watch, whose canary runs stand there alone."""
+    asked = (
+        EvaluationRun.objects.filter(revision=OuterRef("pk"))
+        .exclude(requested_by=canary.BY)
+        .order_by("pk")
+        .values("requested_by")[:1]
+    )
     revisions = list(
         language_model.revisions.select_related("endpoint", "alias").annotate(asked_by=Subquery(asked)).order_by("pk")
     )
     runs = list(
         EvaluationRun.objects.filter(revision__language_model=language_model)
+        .exclude(requested_by=canary.BY)
         .select_related("suite", "revision")
         .defer("log_tail", "environment", "attempts_log")
         .order_by("-pk")[:RUNS]

@@ -25,7 +25,7 @@ HISTORY = 50
 class Listed:
     """The run that a board shows of a revision, and the earlier finished ones that it could show instead.
 
-    `newer`: runs that finished after the one that a rollback chose.
+    `newer`: runs that finished after the rollback.
     """
 
     suite: Suite
@@ -60,9 +60,9 @@ def standings(revision: ModelRevision) -> list[Listed]:
             place = listing.place_of(run)
             same = [other for other in finished if listing.place_of(other) == place and other.pk != run.pk]
             earlier = [other for other in same if (other.created_at, other.pk) < (run.created_at, run.pk)]
-            newer = [other for other in same if (other.created_at, other.pk) > (run.created_at, run.pk)]
             back = backs.get(place)
-            found.append(Listed(suite, run, back, [] if back else earlier[::-1], newer if back else []))
+            newer = [other for other in same if back and other.finished_at and other.finished_at > back.at]
+            found.append(Listed(suite, run, back, [] if back else earlier[::-1], newer))
     return found
 
 

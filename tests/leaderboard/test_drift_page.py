@@ -57,7 +57,9 @@ def test_the_page_shows_the_day_the_figure_the_curve_and_the_table(client: Clien
     assert 'class="onset"' in chart and 'class="band"' in chart and "style=" not in chart
     assert text.count("counts as normal</td>") == 5 and text.count("after the change</b>") == 4
     assert "12 canary runs" in text and ">80.0 <i>±17.5</i>" in text
-    assert "바뀌" in client.get("/ko/models/maker/served/").content.decode() or "drift" in text
+    runs = text.split("Runs</h2>")[1]
+    assert "/en/runs/" in runs and runs.count("<tr>") == 2  # the head and the one run that is no canary
+    assert "-40.0" in client.get("/ko/models/maker/served/").content.decode().split('id="drift"')[1]
 
 
 def test_the_board_has_a_mark_that_goes_when_the_alarm_does(client: Client, revision: ModelRevision) -> None:

@@ -94,13 +94,14 @@ def _page(client: Client, address: str) -> str:
 def test_a_later_run_does_not_push_the_chosen_one_off_and_the_console_names_it(
     operator: Client, suite: Suite, revision: ModelRevision
 ) -> None:
-    old, _new = _finished(revision, suite, age=2), _finished(revision, suite, BAD, age=1)
+    old, new = _finished(revision, suite, age=2), _finished(revision, suite, BAD, age=1)
     _act(operator, revision, "roll_back", old.pk)
+    assert "Finished since" not in _page(operator, f"console/registry/{revision.pk}/")
     later = _finished(revision, suite, BAD)
     factories.make_run(revision, suite, "running")
     assert _shown(suite) == [old.pk]
     text = _page(operator, f"console/registry/{revision.pk}/").split("Finished since")[1]
-    assert f"/runs/{later.pk}/" in text
+    assert f"/runs/{later.pk}/" in text and f"/runs/{new.pk}/" not in text
 
 
 def test_a_chosen_run_that_is_withdrawn_gives_way_to_what_came_before_it(
