@@ -186,6 +186,29 @@ def history(standing: Standing, table: Table) -> tuple[SafeString | str, list[Mo
     return chart, models, rows[::-1]
 
 
+@dataclass(frozen=True)
+class Gauge:
+    """A category's line of the gauge; `wanted` are its votes when it is well measured, None where nobody is rated."""
+
+    name: str
+    query: str
+    votes: int
+    half_width: float | None
+    needed: int | None
+
+    @property
+    def wanted(self) -> int | None:
+        return None if self.needed is None else self.votes + self.needed
+
+
+def gauges(standing: Standing, choice: Choice) -> list[Gauge]:
+    """How far every category is."""
+    return [
+        Gauge(category_name(one.category), choice.query(category=one.category), one.n_votes, one.half_width, one.needed)
+        for one in standing.progress
+    ]
+
+
 def style_note(standing: Standing) -> str:
     """For how many votes the style of the answers is known, where it is not known for all."""
     official, styled = standing.table("bt"), standing.table("bt-style")

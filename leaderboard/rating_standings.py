@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from arena import demo, tallies
 from arena.models import VoteSource
 from leaderboard.models import AgreementSnapshot, Rating, RatingSnapshot
 from leaderboard.published import Publisher
-from leaderboard.ratings import METHODS, PAGES
+from leaderboard.ratings import HALF_WIDTH, METHODS, PAGES
 from runners.models import Generation, ModelRevision
 from runners.models.language_models import shown_name
 
 HISTORY: int = 60
+TARGET: float = 30.0
+"""Points: a category is well measured where half of its models are known to within this; 30 points win 54 of 100."""
 # Simulated models are hidden everywhere but in the demo they are simulated for.
 VISIBLE = Q(language_model__hidden_reason="") | Q(slug__startswith=f"{demo.SOURCE}/")
 
@@ -78,6 +81,22 @@ class Past:
     ratings: dict[int, float]
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a category is: counted votes, and the median half 95 % interval in points (None: nobody is rated)."""
+
+    category: str
+    n_votes: int
+    half_width: float | None
+
+    @property
+    def needed(self) -> int | None:
+        """Further votes until the median interval is within ±TARGET, as intervals shrink with the root of the votes."""
+        if self.half_width is None:
+            return None
+        return max(0, math.ceil(self.n_votes * ((self.half_width / TARGET) ** 2 - 1)))
+
+
 @dataclass
 class Standing:
     """Everything the pages of one source and category show, as it was at `generation`."""
@@ -91,6 +110,7 @@ class Standing:
     generation: int
     judges: list[str] = field(default_factory=list)
     history: list[Past] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
 
     def table(self, method: str) -> Table | None:
         return self.tables.get(method)
@@ -132,8 +152,8 @@ def load(key: str) -> Standing | None:
     if source is None:
         return None
     snapshots = RatingSnapshot.objects.filter(source=slug)
-    names = snapshots.filter(method="bt").values_list("category", flat=True).distinct()
-    categories = sorted(set(names), key=lambda name: (name != tallies.OVERALL, name))
+    progress = _progress(snapshots.filter(method="bt"))
+    categories = [one.category for one in progress]
     if category not in categories:
         return None
     newest = snapshots.filter(category=category).values("method").annotate(last=Max("pk")).values_list("last")
@@ -142,8 +162,15 @@ def load(key: str) -> Standing | None:
     return Standing(
         source, category, sources, categories, tables,
         {(cell.low, cell.high): counts for cell, counts in kept.items() if cell.category == category},
-        mark, judges_of(slug), _history(slug, category),
+        mark, judges_of(slug), _history(slug, category), progress,
     )  # fmt: skip
+
+
+def _progress(snapshots: QuerySet[RatingSnapshot]) -> list[Progress]:
+    """Every category with its newest official snapshot, the whole first. One query."""
+    newest = snapshots.values("category").annotate(last=Max("pk")).values("last")
+    rows = RatingSnapshot.objects.filter(pk__in=newest).values_list("category", "n_votes", f"details__{HALF_WIDTH}")
+    return sorted((Progress(*row) for row in rows), key=lambda one: (one.category != tallies.OVERALL, one.category))
 
 
 def judges_of(source: str) -> list[str]:

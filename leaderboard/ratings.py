@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -34,12 +35,14 @@ from leaderboard.style import rate_with_style, style_features
 from runners.runs import touch
 
 VERSION: Final = "1"
-VERSIONS: Final = {"elo": "2"}
+VERSIONS: Final = {"elo": "2", "bt": "2"}
 """Of methods that have changed since the first: their snapshots are made anew."""
 PAGES: Final = "ratings"
 MIN_BATTLES: Final = 3
 """A model with fewer counted votes gets no number of its own, although its votes count for the others."""
 FRAGILITY_MODELS: Final = 300
+HALF_WIDTH: Final = "half_width"
+"""In the details of an official snapshot, for the gauge of how many votes are still missing."""
 IF_COUNTED: Final = "if_counted"
 """In the details of an official snapshot: `leaderboard.if_counted`, taken along until it is worked out anew."""
 
@@ -196,10 +199,22 @@ def _bradley_terry(
     except NoMaximumError:
         return _unfitted(inputs, category, digest, counts, method)
     details: dict[str, Any] = {} if table.nu is None else {"nu": table.nu}
+    if method == "bt":
+        details[HALF_WIDTH] = half_width(table)
     if method == "bt" and len(counts.models) <= FRAGILITY_MODELS:
         found = fragility(counts)
         details["fragility"] = None if found is None else asdict(found)
     return _fitted(inputs, category, digest, method, table, details)
+
+
+def half_width(table: RatingTable) -> float | None:
+    """The median half 95 % interval in points of the models that have a number; None without one."""
+    halves = [
+        (row.high - row.low) / 2
+        for row in table.rows
+        if row.low is not None and row.high is not None and row.battles >= MIN_BATTLES
+    ]
+    return median(halves) if halves else None
 
 
 def _style(inputs: Inputs, category: str, digest: str, votes: StyledVotes, anchor: tuple[str, float] | None) -> Fitted:

@@ -18,7 +18,7 @@ from arena.tallies import OVERALL, in_category
 from leaderboard import rating_page
 from leaderboard.context import public
 from leaderboard.rating_choice import SIZES, VIEWS, Choice
-from leaderboard.rating_standings import Standing, key_of, rated_sources, rating_pages
+from leaderboard.rating_standings import TARGET, Standing, key_of, rated_sources, rating_pages
 from leaderboard.rating_tables import ratings_table
 from leaderboard.ratings import METHODS
 from leaderboard.views.boards import respond
@@ -90,6 +90,8 @@ def _body(standing: Standing, choice: Choice, language: str, path: str) -> bytes
                         for key, name in METHODS.items()],
             "views": [(key, name, choice.query(view=key)) for key, name in VIEWS.items()],
             "warnings": [rating_page.WARNINGS.get(code, code) for code in (table.snapshot.warnings if table else [])],
+            "gauges": rating_page.gauges(standing, choice),
+            "target": round(TARGET),
             "style_note": rating_page.style_note(standing) if choice.method == "bt-style" else "",
             "fragility": rating_page.fragility(standing),
             "csv": path.rstrip("/") + ".csv" + choice.query(view="table"),

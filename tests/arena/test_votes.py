@@ -254,3 +254,26 @@ def test_fifty_threads_on_one_battle_store_one_vote() -> None:
     assert len({(pk, winner) for _, pk, winner in outcomes}) == 1
     assert Vote.objects.count() == 1
     assert tallies.difference(roster.source()) == {}
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(0.0, False), (1.5, False), (2.9, False), (3.0, True), (40.0, True)])
+def test_time_to_read_is_counted_from_when_both_answers_stood_there(seconds: float, counts: bool) -> None:
+    make_contenders()
+    battle = open_battle()
+    now = timezone.now()
+    # Answers that took long to come give nobody time to read them.
+    Battle.objects.filter(pk=battle.pk).update(
+        created_at=now - timedelta(seconds=100), completed_at=now - timedelta(seconds=seconds)
+    )
+    outcome = cast_vote(battle.key, battle.voter, "a", now=now)
+    assert (outcome.rules == (), outcome.vote.dwell_seconds) == (counts, seconds)
+
+
+def test_a_script_that_votes_at_once_moves_no_count() -> None:
+    make_contenders(3)
+    voter = make_voter()
+    for _ in range(6):
+        battle = open_battle(voter, read=False)
+        assert "too_fast" in cast_vote(battle.key, voter, "a").rules
+    assert Vote.objects.count() == 6
+    assert not PairTally.objects.exists()

@@ -16,10 +16,13 @@ from django.test import Client
 from arena import tallies
 from leaderboard.agreement_numbers import refresh
 from leaderboard.api.registry import ENDPOINTS
-from leaderboard.rating_standings import agreement_pages, rating_pages
-from leaderboard.ratings import refit
+from leaderboard.bradley_terry import rate
+from leaderboard.pair_counts import PairCounts
+from leaderboard.rating_standings import Progress, agreement_pages, rating_pages
+from leaderboard.ratings import half_width, refit
 from tests.arena.votes import make_source, make_vote
 from tests.leaderboard.api.holds import problems
+from tests.leaderboard.votes import counted
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +162,25 @@ def test_exported_votes_carry_a_chain_that_anybody_can_check(site: Any, tmp_path
         link = hashlib.sha256(f"{link}\n{text}".encode()).hexdigest()
         assert row["chain"] == link
     assert "import/p" in (tmp_path / "r.csv").read_text()
+
+
+def test_the_gauge_says_how_many_votes_are_missing(client: Client, site: Any) -> None:
+    text = client.get("/en/arena/ratings/?source=people").content.decode()
+    assert "Are these enough votes?" in text and "known to within ±30 points" in text
+    assert '<progress max="' in text and "≈ " in text
+
+
+def test_missing_votes_follow_from_the_root_of_the_votes() -> None:
+    assert Progress("math", 100, 60.0).needed == 300
+    assert (Progress("math", 100, 30.0).needed, Progress("math", 100, 12.0).needed) == (0, 0)
+    assert Progress("math", 2, None).needed is None
+
+
+def test_four_times_the_votes_halve_the_interval_that_the_gauge_shows() -> None:
+    counts = counted(4000, 6)
+    few = PairCounts(counts.models, counts.wins / 4, counts.ties / 4, counts.both_bad / 4)
+    wide, narrow = half_width(rate(few)), half_width(rate(counts))
+    assert wide is not None and narrow is not None
+    missing = Progress("", 1000, wide).needed
+    assert wide == pytest.approx(2 * narrow, rel=0.01)
+    assert missing == pytest.approx(1000 * ((wide / 30) ** 2 - 1), abs=1)
