@@ -61,8 +61,8 @@ def told(refused: Refused) -> str:
     if refused.wait:
         n = round(refused.wait)
         told = ngettext(
-            "After so many wrong codes no code is taken for %(n)s second.",
-            "After so many wrong codes no code is taken for %(n)s seconds.", n,
+            "After a wrong code none is taken for %(n)s second.",
+            "After a wrong code none is taken for %(n)s seconds.", n,
         )  # fmt: skip
         return told % {"n": n}
     return _(

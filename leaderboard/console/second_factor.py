@@ -87,7 +87,9 @@ def enrol(request: HttpRequest, code: str) -> list[str]:
     if not _is_code(code) or not totp.verify(int(_bare(code)), tolerance=1) or device_of(user):
         raise Refused
     with transaction.atomic():
-        device = TOTPDevice.objects.create(user=user, name="TOTP", key=key.hex(), drift=totp.drift, last_t=totp.t())
+        device = TOTPDevice.objects.create(
+            user=user, name="TOTP", key=key.hex(), drift=totp.drift, last_t=totp.t(), last_used_at=timezone.now()
+        )
         codes = _new_codes(user)
         _note(user, "factor_on")
     del request.session[KEY]
