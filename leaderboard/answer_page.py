@@ -58,7 +58,8 @@ class Turn:
 
     @property
     def vote(self) -> Vote | None:
-        return vote([opinion.score for opinion in self.opinions])
+        # The built-in rule counts and reads nothing: it has no vote beside judges that read.
+        return vote([one.score for one in self.opinions if one.judge.kind != Judge.Kind.BUILTIN])
 
 
 @dataclass(frozen=True)

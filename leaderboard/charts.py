@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 SIZE, MIDDLE, RADIUS = (520, 400), (260, 200), 140
 RINGS = 4
 MAX_SERIES = 4
-_NAME, _CELL, _LINE, _HEAD = 190, 76, 26, 64
+_NAME, _CELL, _LINE = 190, 76, 26
 
 
 @dataclass(frozen=True)
@@ -133,16 +133,17 @@ def heat_map(title: str, columns: Sequence[str], rows: Sequence[HeatRow], low: f
     """Rows by columns; the shade follows the value in ten steps between `low` and `high`, the number is in the cell."""
     if not columns or not rows or high <= low:
         return ""
-    width, height = _NAME + _CELL * len(columns), _HEAD + _LINE * len(rows)
+    head = 16 + 14 * max(len(_broken(name)) for name in columns)
+    width, height = _NAME + _CELL * len(columns), head + _LINE * len(rows)
     parts = [_open("heat", width, height, title)]
     for index, name in enumerate(columns):
         x = _NAME + _CELL * index + _CELL / 2
         words = _broken(name)
-        top = _HEAD - 8 - 14 * (len(words) - 1)
+        top = head - 8 - 14 * (len(words) - 1)
         lines = "".join(f'<tspan x="{x:.0f}" y="{top + 14 * n}">{escape(word)}</tspan>' for n, word in enumerate(words))
         parts.append(f'<text class="head" text-anchor="middle">{lines}</text>')
     for number, row in enumerate(rows):
-        y = _HEAD + _LINE * number
+        y = head + _LINE * number
         shown = row.name if len(row.name) <= 24 else f"{row.name[:23]}…"
         parts.append(
             f'<a href="{escape(row.href)}"><title>{escape(row.name)}</title>'

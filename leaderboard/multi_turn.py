@@ -149,10 +149,24 @@ class MultiTurnBoard:
     def n_moved(self) -> int:
         return sum(row.moved != 0 for row in self.rows)
 
+    @property
+    def n_asked(self) -> int:
+        """The most questions that any row was asked; rows with fewer say so."""
+        return max((row.judged.n_questions for row in self.rows), default=0)
+
     def shown(self, models: tuple[int, ...]) -> list[Row]:
         """The rows of the chosen runs, or the first three that have a mean."""
         chosen = [row for row in self.rows if row.judged.run_id in models]
         return chosen or [row for row in self.rows if row.rank is not None and row.categories][:3]
+
+
+def listed(question_set: QuestionSet, judge: Judge, mode: str = "") -> list[JudgedRun]:
+    """The runs that stand on a judge's board of one prompting mode, best first, as the judge said. Four queries."""
+    modes = standings.modes_of(question_set, judge)
+    chosen = mode if mode in modes else next(iter(modes), "default")
+    rows = [(_row(one, Choice()).overall.value, one) for one in
+            _judged(question_set, judge, chosen, listing.rollbacks(question_set.suite))]  # fmt: skip
+    return [one for _value, one in sorted(rows, key=lambda row: (row[0] is None, -(row[0] or 0.0), row[1].run_id))]
 
 
 def build(suite: Suite, choice: Choice) -> MultiTurnBoard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 from django.db.models import Avg, Count, Q
@@ -13,6 +14,7 @@ from judging import standings
 from judging.bias import NoiseFloor
 from judging.models import Answer, Judge, Judgment, Question, QuestionSet
 from leaderboard.answer_page import mean_of
+from leaderboard.inference import normal_quantile
 from leaderboard.multi_turn import Trust, chosen_judge
 
 PREVIEW = 120
@@ -82,7 +84,10 @@ class Contrast:
 
 
 def contrasts(question_set: QuestionSet, judge: Judge, runs: Sequence[int]) -> list[Contrast]:
-    """The questions of the set by how far the runs' mean scores (as the judge said) lie apart; four queries."""
+    """The questions of the set by how far the runs' mean scores (as the judge said) lie apart; four queries.
+
+    Questions that fewer than two of the runs have a score on are left out: they tell no difference.
+    """
     trust = Trust.of(standings.trial(judge, question_set))
     told = Judgment.objects.filter(judge=judge, run__in=runs, canary="", rival=None)
     scores: dict[tuple[int, int], list[float | None]] = defaultdict(list)
@@ -94,7 +99,9 @@ def contrasts(question_set: QuestionSet, judge: Judge, runs: Sequence[int]) -> l
     for question in question_set.questions.all():
         means = [mean_of(scores.get((question.pk, run), ())) for run in runs]
         known = [mean for mean in means if mean is not None]
-        spread = max(known) - min(known) if len(known) > 1 else 0.0
+        if len(known) < 2:
+            continue
+        spread = max(known) - min(known)
         turns = len(question.turns)
         found.append(
             Contrast(
@@ -103,6 +110,40 @@ def contrasts(question_set: QuestionSet, judge: Judge, runs: Sequence[int]) -> l
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: (-one.spread, one.question.position))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two runs on the questions that both have a score on: the mean of the first minus the second, 95 % interval.
+
+    `place` is the second's among the runs. The interval is that of paired differences, questions as the sample; None
+    below two questions.
+    """
+
+    place: int
+    n: int
+    difference: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def paired(found: Sequence[Contrast], runs: int) -> list[Paired]:
+    """The first of so many compared runs against each of the others, question by question."""
+    return [_paired(found, place) for place in range(1, runs)]
+
+
+def _paired(found: Sequence[Contrast], place: int) -> Paired:
+    both = [(one.scores[0], one.scores[place]) for one in found]
+    apart = [first - other for first, other in both if first is not None and other is not None]
+    if len(apart) < 2:
+        return Paired(place, len(apart), apart[0] if apart else None, None, None)
+    mean, half = fmean(apart), normal_quantile() * stdev(apart) / len(apart) ** 0.5
+    return Paired(place, len(apart), mean, mean - half, mean + half)
 
 
 def _is_noise(noise: NoiseFloor | None, spread: float, turns: int) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from judging.models import Judge
-from leaderboard import answer_page, charts, question_pages
+from leaderboard import answer_page, boards, charts, multi_turn, question_pages
 from leaderboard.multi_turn_choice import Choice, category_title
 from runners.models import EvaluationRun
 
@@ -92,9 +92,11 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
     if question_set is None:
         raise Http404(f"no question set {slug}")
     choice = Choice.read(request.GET)
-    judge, judges = question_pages.judge_of(question_set, choice.judge)
+    judge, judges = _single(*question_pages.judge_of(question_set, choice.judge))
     rows = question_pages.summary(question_set, judge, choice.models) if judge else []
     runs = [row.run_id for row in rows]
+    found = question_pages.contrasts(question_set, judge, runs) if judge and len(rows) > 1 else []
+    offered = multi_turn.listed(question_set, judge, choice.mode) if judge else []
     context: dict[str, Any] = {
         "section": "boards",
         "suite": question_set.suite,
@@ -102,10 +104,19 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
         "judges": judges,
         "choice": choice,
         "rows": rows,
-        "found": question_pages.contrasts(question_set, judge, runs)[:LISTED] if judge and len(rows) > 1 else [],
+        "found": found[:LISTED],
+        "pairs": [(rows[0], rows[one.place], one) for one in question_pages.paired(found, len(rows))],
+        "offered": [(row, row.standing()) for row in offered],
+        "suites": boards.published_suites(),
         **_profiles(rows, judge, choice),
     }
     return render(request, "judging/compare.html", context)
+
+
+def _single(judge: Judge | None, judges: list[Judge]) -> tuple[Judge | None, list[Judge]]:
+    """The comparison is of scores: a judge of pairs gives way to the first that has given some."""
+    scoring = [one for one in judges if one.mode == Judge.Mode.SINGLE]
+    return (judge if judge in scoring else next(iter(scoring), None)), scoring
 
 
 def _profiles(rows: list[Any], judge: Judge | None, choice: Choice) -> dict[str, Any]:

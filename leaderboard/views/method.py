@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from leaderboard import boards
+from leaderboard import boards, protocol_page
 from runners.models import Suite
 
 
@@ -32,6 +32,7 @@ def suite(request: HttpRequest, slug: str) -> HttpResponse:
             "section": "method",
             "suite": found,
             "places": places,
+            "asked": protocol_page.asked(found) if found.kind == Suite.Kind.MULTI_TURN else None,
             "versions": versions,
             "benchmarks": list({place.task.benchmark_id: place.task.benchmark for place in places}.values()),
             "n_docs": _total([place.task.n_docs for place in places]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from judging.models import Judgment
-from leaderboard import answer_page
+from leaderboard import answer_page, question_pages
 from tests.leaderboard.hostile import RUN
 from tests.leaderboard.judged import Judged, judge_answers, make_judge, make_judged, make_judgment
 
@@ -144,7 +145,7 @@ def test_queries_do_not_grow_with_the_number_of_answers(client: Client, django_a
         "/en/judges/",
         f"/en/judges/{judged.judge.slug}/",
     ):
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             _page(client, address)
 
 
@@ -201,3 +202,41 @@ def test_the_list_of_judges_names_a_red_one(client: Client) -> None:
     text = _page(client, "/ko/judges/")
     assert "pill failed" in text
     assert "20/24" in text
+
+
+def test_a_question_that_one_model_has_no_score_on_tells_no_difference(judged: Judged, client: Client) -> None:
+    Judgment.objects.filter(run=judged.runs[2], subject__answer__question__key="q-1").delete()
+    address = f"/en/boards/ko-talk/compare/?models={judged.runs[0].pk},{judged.runs[2].pk}"
+    text = _page(client, address)
+    assert "/en/questions/ko-talk/q-1/" not in text and "/en/questions/ko-talk/q-2/" in text
+    assert "on the 2 questions that both have a score on" in text
+
+
+def test_the_difference_of_two_models_has_its_interval_over_shared_questions(judged: Judged, client: Client) -> None:
+    text = _page(client, f"/en/boards/ko-talk/compare/?models={judged.runs[0].pk},{judged.runs[2].pk}")
+    found = re.search(r'<b class="number">([+−][\d.]+)</b> <span class="number soft">(\S+) … (\S+)</span>', text)
+    assert found is not None
+    mean, low, high = (float(part.replace("−", "-")) for part in found.groups())
+    question = [one.spread for one in question_pages.contrasts(judged.question_set, judged.judge,
+                                                               [judged.runs[0].pk, judged.runs[2].pk])]  # fmt: skip
+    assert len(question) == 3 and low < mean < high
+    assert mean == pytest.approx((low + high) / 2, abs=0.011)
+    assert "told apart" in text
+
+
+def test_the_two_comparisons_lead_to_each_other(judged: Judged, client: Client) -> None:
+    first, second = (run.revision.slug for run in judged.runs[:2])
+    response = client.get(f"/ko/compare/?suite=ko-talk&models={first},{second}")
+    runs = f"{judged.runs[0].pk},{judged.runs[1].pk}"
+    assert (response.status_code, response["Location"]) == (302, f"/ko/boards/ko-talk/compare/?models={runs}")
+    text = _page(client, response["Location"])
+    assert f"/ko/compare/?suite=ko-talk&amp;models={first}&amp;models={second}" in text
+    assert client.get("/ko/compare/?suite=ko-talk")["Location"] == "/ko/boards/ko-talk/compare/"
+    form = _page(client, "/en/boards/ko-talk/compare/")
+    assert form.count('type="checkbox" name="models"') == len(judged.runs)
+
+
+def test_the_built_in_rule_has_no_vote_beside_a_judge_that_reads(judged: Judged, client: Client) -> None:
+    rule = make_judge("rule", kind="builtin")
+    judge_answers(rule, judged.answers[0], GOOD)
+    assert "Vote of" not in _page(client, f"/en/answers/{judged.answers[0][0].pk}/")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from judging import question_sets
 from tests import factories
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "method"
@@ -78,3 +79,21 @@ def test_an_old_version_stays_readable_and_says_that_it_was_replaced(client: Cli
 def test_an_unpublished_suite_is_not_found(client: Client) -> None:
     factories.make_suite("draft", published_at=None)
     assert client.get("/en/suites/draft/").status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", ["questions", "turns asked", "Temperature", "mean of the category means"]), ("ko", ["80", "160"])],
+)
+def test_a_suite_of_conversations_tells_how_it_is_asked_and_graded(
+    client: Client, language: str, told: list[str]
+) -> None:
+    question_sets.synchronise()
+    text = _text(client, f"/{language}/suites/ko-mt/")
+    assert all(part in text for part in told)
+    rows = re.findall(r'<tr><th scope="row">.*?</tr>', text)
+    assert len(rows) == 8
+    figures = [re.findall(r'<td class="number">([^<]*)</td>', row) for row in rows]
+    assert sorted(figures) == sorted([["10", t] for t in ("0.7", "0.7", "0.0", "0.0", "0.0", "0.0", "0.1", "0.1")])
+    assert f'href="/{language}/questions/ko-mt/"' in text
