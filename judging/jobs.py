@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from judging import budgets, plan, prices, seats, tally, trials
+from judging import budgets, history, plan, prices, seats, tally, trials
 from judging.judgments import Session
 from judging.models import Judge, QuestionSet
 from judging.question_sets import protocol_of
@@ -89,6 +89,7 @@ def _judge(attempt: Attempt, pulse: Pulse) -> None:
             # Whatever ended the session, what was judged is shown; a fenced attempt writes numbers that are true too.
             tally.compute(run, one, question_set)
             trials.compute(one, question_set)
+            history.note(run, one, question_set)
     if failures:
         raise min(failures, key=lambda failure: failure.permanent)
     runs.finish(claim)

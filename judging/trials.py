@@ -48,11 +48,11 @@ def compute(judge: Judge, question_set: QuestionSet) -> JudgeTrial:
         "run__withdrawn_at": None,
     }
     rows = [row for row in tally.told(**conditions) if row.status != "pending"]
-    people = _people(question_set)
+    people = players_of(question_set)
     single = judge.mode == Judge.Mode.SINGLE
     real = [row for row in rows if not row.canary]
     noise = bias.noise_floor(_repeats(real))
-    known = bias.known_order(_known_scores(_against_complete(judge, real, people), people, single))
+    known = bias.known_order(known_scores(against_complete(judge, real, people), people, single))
     # An imported judge never saw our canaries: that proves nothing, and is no missing canary either.
     expected = [] if judge.kind == Judge.Kind.IMPORTED else [canary.slug for canary in canaries.CANARIES]
     checked = canaries.check(*_rated(rows, people), _duels(rows), expected)
@@ -103,7 +103,7 @@ def _known_order(found: bias.KnownOrder) -> dict[str, Any]:
     return {"hits": share_to_json(found.hits), "ties": found.ties, "missing": found.missing, "pairs": pairs}
 
 
-def _people(question_set: QuestionSet) -> dict[int, Who]:
+def players_of(question_set: QuestionSet) -> dict[int, Who]:
     rows = Answer.objects.filter(question__question_set=question_set).values_list(
         "conversation_id",
         "revision__slug",
@@ -122,11 +122,11 @@ def _repeats(rows: Iterable[Told]) -> list[list[float | None]]:
     """The ratings of each turn that was judged again and again; points 0, ½, 1 of the subject where pairs are."""
     found: dict[tuple[Any, ...], list[float | None]] = defaultdict(list)
     for row in rows:
-        found[row.subject_id, row.rival_id, row.turn, row.swapped].append(_points(row))
+        found[row.subject_id, row.rival_id, row.turn, row.swapped].append(points_of(row))
     return list(found.values())
 
 
-def _points(row: Told) -> float | None:
+def points_of(row: Told) -> float | None:
     if row.rival_id is None:
         return row.score
     if not row.verdict:
@@ -138,7 +138,7 @@ def _mean_points(rows: Iterable[Told]) -> dict[tuple[int, int], float | None]:
     """(conversation, turn) → mean of the points that were given; None where every verdict failed."""
     found: dict[tuple[int, int], list[float | None]] = defaultdict(list)
     for row in rows:
-        found[row.subject_id, row.turn].append(_points(row))
+        found[row.subject_id, row.turn].append(points_of(row))
     return {key: _mean(points) for key, points in found.items()}
 
 
@@ -147,7 +147,7 @@ def _mean(points: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _against_complete(judge: Judge, rows: list[Told], people: Mapping[int, Who]) -> list[Told]:
+def against_complete(judge: Judge, rows: list[Told], people: Mapping[int, Who]) -> list[Told]:
     """Of a judge of all pairs only what it said of answers beside the complete one; of others every row."""
     if not judge.plays_all:
         return rows
@@ -155,7 +155,7 @@ def _against_complete(judge: Judge, rows: list[Told], people: Mapping[int, Who])
     return [row for row in both if (who := people.get(row.rival_id or 0)) is not None and who.quality == "complete"]
 
 
-def _known_scores(rows: Iterable[Told], people: Mapping[int, Who], single: bool) -> list[dict[Quality, float | None]]:
+def known_scores(rows: Iterable[Told], people: Mapping[int, Who], single: bool) -> list[dict[Quality, float | None]]:
     """One mapping quality → score per question and turn; for pairs the rival, itself of known quality, has a half."""
     found: dict[tuple[str, int], dict[Quality, float | None]] = defaultdict(dict)
     against = {row.subject_id: people.get(row.rival_id or 0) for row in rows}
@@ -202,7 +202,7 @@ def _canary_rows(rows: Iterable[Told], checked: canaries.CanaryCheck) -> list[di
     found: dict[str, list[float | None]] = defaultdict(list)
     for row in rows:
         if row.canary:
-            found[row.canary].append(row.score if row.rival_id is None else _points(row))
+            found[row.canary].append(row.score if row.rival_id is None else points_of(row))
     return [
         {
             "canary": name,

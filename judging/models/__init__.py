@@ -2,6 +2,8 @@
 
 from judging.models.judges import Budget, Judge, Judgment, Seat
 from judging.models.questions import Answer, Question, QuestionSet
-from judging.models.standings import JudgedRun, JudgeTrial
+from judging.models.standings import JudgedRun, JudgeTrial, TrialPoint
 
-__all__ = ["Answer", "Budget", "Judge", "JudgeTrial", "JudgedRun", "Judgment", "Question", "QuestionSet", "Seat"]
+__all__ = [
+    "Answer", "Budget", "Judge", "JudgeTrial", "JudgedRun", "Judgment", "Question", "QuestionSet", "Seat", "TrialPoint",
+]  # fmt: skip

@@ -73,6 +73,27 @@ class JudgedRun(models.Model):
         return None if stored is None else multi_turn_from_json(stored)
 
 
+class TrialPoint(models.Model):
+    """What one run's judging said of its judge (`judging.history`). Points of one judge and set are its history."""
+
+    judge = models.ForeignKey(Judge, models.CASCADE, related_name="points")
+    question_set = models.ForeignKey(QuestionSet, models.CASCADE, related_name="points")
+    run = models.ForeignKey(EvaluationRun, models.CASCADE, related_name="points")
+    at = models.DateTimeField(default=timezone.now)
+    hits = models.PositiveIntegerField(default=0, help_text="pairs of known order put in it; a tie is none")
+    n = models.PositiveIntegerField(default=0)
+    canary_mean = models.FloatField(null=True, help_text="their mean score; for pairs mean points 0..1")
+    n_canaries = models.PositiveIntegerField(default=0)
+    n_judgments = models.PositiveIntegerField(default=0)
+    n_unread = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "judge"], name="one_point_per_run_and_judge")]
+
+    def __str__(self) -> str:
+        return f"{self.judge_id} at run {self.run_id}"
+
+
 class JudgeTrial(models.Model):
     """How far a judge can be trusted on one question set: everything the judge page shows, stored.
 

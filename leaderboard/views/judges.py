@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from judging import standings
 from judging.bias import Share
-from leaderboard import boards, judge_page, panel_page
+from leaderboard import boards, judge_history, judge_page, panel_page
 
 
 @require_safe
@@ -29,6 +29,7 @@ def judge(request: HttpRequest, slug: str) -> HttpResponse:
         "judge": found,
         "versions": versions,
         "trials": judge_page.trials_of(found),
+        "histories": judge_history.read(found),
         "canary_texts": judge_page.CANARY_TEXTS,
         "distribution": judge_page.distribution(found),
         "shown": shown,

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from judging.models import Judgment
+from judging.models import Judgment, TrialPoint
 from leaderboard import answer_page, question_pages
 from tests.leaderboard.hostile import RUN
 from tests.leaderboard.judged import Judged, judge_answers, make_judge, make_judged, make_judgment
@@ -182,6 +182,19 @@ def test_a_judge_shows_its_trial_its_words_and_its_reasons(judged: Judged, clien
         assert part in text
     assert "3.7 %" not in text
     assert "could not be read" in _page(client, f"/en/judges/{judged.judge.slug}/?shown=unread")
+
+
+def test_a_judge_shows_how_it_rated_known_pairs_over_time(judged: Judged, client: Client) -> None:
+    for run, hits in zip(judged.runs, (19, 12, 20), strict=True):
+        TrialPoint.objects.create(
+            judge=judged.judge, question_set=judged.question_set, run=run, hits=hits, n=20, canary_mean=1.5,
+            n_canaries=14, n_judgments=20,
+        )  # fmt: skip
+    text = _page(client, f"/en/judges/{judged.judge.slug}/")
+    assert "Over time" in text and "3 judgings" in text
+    assert text.count('class="axis"') == 3
+    assert "60.0 (38.7–78.1), n=20" in text and "12/20" in text and "1.50" in text
+    assert "style=" not in text
 
 
 def test_judges_stand_side_by_side_on_the_same_answers(judged: Judged, client: Client) -> None:
