@@ -50,9 +50,10 @@ def why_not(source: EvaluationRun, suite: Suite) -> str:
     if problem := _no_suite_for_it(source, suite):
         return problem
     tasks = [task for task in suite.tasks.all() if specify.can_run(source.revision, task)]
-    if problem := unlike(_stored_tasks(source), tasks):
+    files = list(_files(source))
+    if problem := unlike([file.result.task for file in files if file.result is not None], tasks):
         return problem
-    if not default_storage.exists(_files(source).first().path):  # type: ignore[union-attr]
+    if not default_storage.exists(files[0].path):
         return _("Its stored answers are gone. Repeat it instead.")
     return ""
 
@@ -126,11 +127,9 @@ def _no_suite_for_it(source: EvaluationRun, suite: Suite) -> str:
 
 
 def _files(source: EvaluationRun) -> QuerySet[Artifact]:
-    return source.artifacts.filter(kind="samples", result__isnull=False).select_related("result__task").order_by("pk")
-
-
-def _stored_tasks(source: EvaluationRun) -> list[Task]:
-    return [file.result.task for file in _files(source) if file.result is not None]
+    """The samples files of a run, each with its result's task; what was measured stays in the database."""
+    found = source.artifacts.filter(kind="samples", result__isnull=False).select_related("result__task")
+    return found.defer("result__item_scores", "result__metrics").order_by("pk")
 
 
 def _lay_out(run: EvaluationRun, source: EvaluationRun) -> Path:

@@ -21,7 +21,7 @@ from leaderboard.console.terms import UNLIMITED, Term, Value
 from runners import overrides
 from runners.models import ModelRevision
 
-MODELS = 300
+MODELS = 50
 # Label, kind, lowest and highest value, environment variable of the site-wide terms.
 SITE = {
     "quota.open": (gettext_lazy("Submissions of one network under way at once"), "whole", 0, 1000,

@@ -308,3 +308,27 @@ def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> No
     assert sum(len(outcome.refused) for outcome in outcomes) == len(runs) * (presses - 1)
     assert AuditEntry.objects.count() == len(runs)
     assert connection.vendor in ("sqlite", "postgresql")
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_people_who_extract_again_at_once_make_one_run_of_each() -> None:
+    old, new = _versions()
+    runs = [factories.make_finished_run(suite=old) for _ in range(12)]
+    people = [User.objects.create_superuser(f"person-{n}") for n in range(4)]
+    ready, outcomes = threading.Barrier(len(people)), []
+
+    def press(person: User) -> None:
+        try:
+            ready.wait()
+            outcomes.append(actions.on_runs(Press(person, "reextract", "at once"), [run.pk for run in runs]))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=press, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(outcome.made for outcome in outcomes) == len(runs)
+    assert EvaluationRun.objects.filter(suite=new).count() == AuditEntry.objects.count() == len(runs)
