@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -111,6 +113,29 @@ def test_a_chosen_run_that_is_withdrawn_gives_way_to_what_came_before_it(
     _act(operator, revision, "roll_back", old.pk)
     EvaluationRun.objects.filter(pk=old.pk).update(withdrawn_at=timezone.now())
     assert _shown(suite) == [oldest.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_roll_back_at_once_come_one_after_the_other(suite: Suite, revision: ModelRevision) -> None:
+    old, _new = _finished(revision, suite, age=2), _finished(revision, suite, BAD, age=1)
+    people, told = [User.objects.create_superuser(name) for name in ("kim", "lee")], []
+
+    def press(person: User) -> None:
+        try:
+            registry.roll_back(Press(person, "roll_back", f"so says {person}"), revision, old.pk)
+            told.append("done")
+        except Refused:
+            told.append("refused")
+        finally:
+            connection.close()
+
+    threads = [Thread(target=press, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["done", "refused"]
+    assert Rollback.objects.count() == AuditEntry.objects.count() == 1
 
 
 def test_only_an_earlier_finished_run_of_the_same_place_can_be_chosen(

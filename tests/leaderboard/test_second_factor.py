@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_otp.oath import TOTP
@@ -99,6 +101,27 @@ def test_a_code_counts_once(chief: Client):
     code = _code(_key(), 1)
     assert _again().post(VERIFY, {"code": code}).status_code == 302
     assert _again().post(VERIFY, {"code": code}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_requests_with_one_code_at_once_one_gets_in(chief: Client):
+    codes = _enrol(chief)
+    for code in (_code(_key(), 1), codes[0]):
+        clients, answers = [_again() for _ in range(4)], []
+
+        def press(client: Client, code: str = code, answers: list[int] = answers) -> None:
+            try:
+                answers.append(client.post(VERIFY, {"code": code}).status_code)
+            finally:
+                connection.close()
+
+        threads = [Thread(target=press, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [302, 422, 422, 422]
+        TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
 
 
 def test_a_guesser_waits_twice_as_long_each_time_and_the_right_code_waits_too(chief: Client):
