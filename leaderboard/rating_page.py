@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -13,9 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from arena.tallies import LANGUAGE, MULTI_TURN, OVERALL
 from leaderboard.inference import wilson_interval
+from leaderboard.multi_turn_choice import category_title
 from leaderboard.rating_charts import Dot, Path, intervals, lines, slopes
 from leaderboard.rating_choice import Choice
-from leaderboard.rating_standings import Model, Row, Standing, Table
+from leaderboard.rating_standings import Model, Past, Row, Standing, Table
 from leaderboard.ratings import METHODS
 
 STATUSES: Final = {
@@ -48,7 +50,7 @@ def category_name(category: str) -> str:
     if category.startswith(LANGUAGE):
         code = category.removeprefix(LANGUAGE)
         return str(LANGUAGES.get(code, code))
-    return category
+    return category_title(category)
 
 
 def rank(row: Row) -> str:
@@ -72,27 +74,31 @@ def dots(table: Table, language: str) -> SafeString | str:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A model over the methods compared: (rank, rating) each, None where a method gives no number."""
+    """A model over the methods compared: (rank, rating, half its 95 % interval) each, None where there is no number."""
 
     model: Model
-    cells: list[tuple[int, float] | None]
+    cells: list[tuple[int, float, float | None] | None]
 
 
 def switchboard(standing: Standing, choice: Choice) -> tuple[list[str], list[MethodRow]]:
     """The compared methods that have a table, and every model's place by each, in the order of the first."""
     names = [name for name in choice.methods if name in standing.tables]
-    places: list[dict[int, tuple[int, float]]] = []
+    places: list[dict[int, tuple[int, float, float | None]]] = []
     models: dict[int, Model] = {}
     for name in names:
         table = standing.tables[name]
         models |= {row.model.revision_id: row.model for row in table.rows}
         places.append({
-            row.model.revision_id: (place, row.rating)
+            row.model.revision_id: (place, row.rating, _half(row))
             for place, row in enumerate(table.rated, 1)
             if row.rating is not None
         })  # fmt: skip
-    order = sorted(models, key=lambda pk: [place.get(pk, (10**6, 0.0))[0] for place in places])
+    order = sorted(models, key=lambda pk: [place[pk][0] if pk in place else 10**6 for place in places])
     return names, [MethodRow(models[pk], [place.get(pk) for place in places]) for pk in order]
+
+
+def _half(row: Row) -> float | None:
+    return None if row.low is None or row.high is None else (row.high - row.low) / 2
 
 
 def slope_chart(names: list[str], rows: list[MethodRow], size: int) -> SafeString | str:
@@ -170,7 +176,7 @@ def _pair(standing: Standing, row: Row, other: Row, most: int, language: str, *,
 class HistoryRow:
     at: str
     n_votes: int
-    cells: list[float | None]
+    cells: list[tuple[float, float | None] | None]
 
 
 def history(standing: Standing, table: Table) -> tuple[SafeString | str, list[Model], list[HistoryRow]]:
@@ -180,10 +186,43 @@ def history(standing: Standing, table: Table) -> tuple[SafeString | str, list[Mo
     values = [[past.ratings.get(model.revision_id) for past in standing.history] for model in models]
     chart = lines(_("Ratings over time"), stamps, [Path(m.name, v) for m, v in zip(models, values, strict=True)])
     rows = [
-        HistoryRow(stamp, past.n_votes, [past.ratings.get(model.revision_id) for model in models])
+        HistoryRow(stamp, past.n_votes, [_past(past, model.revision_id) for model in models])
         for stamp, past in zip(stamps, standing.history, strict=True)
     ]
     return chart, models, rows[::-1]
+
+
+def _past(past: Past, revision: int) -> tuple[float, float | None] | None:
+    rating = past.ratings.get(revision)
+    return None if rating is None else (rating, past.halves.get(revision))
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What a feature of style is worth to voters: odds ratio for one standard deviation more, None where unknown."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+FEATURES: Final = {
+    "length": gettext_lazy("Length"),
+    "headers": gettext_lazy("Headings"),
+    "lists": gettext_lazy("List items"),
+    "bold": gettext_lazy("Bold passages"),
+}
+
+
+def tastes(table: Table | None) -> list[Taste]:
+    """The style coefficients of a snapshot as odds ratios; none for other methods."""
+    found = table.snapshot.details.get("coefficients", []) if table else []
+    return [
+        Taste(str(FEATURES.get(one["feature"], one["feature"])),
+              *(None if one[key] is None else math.exp(min(one[key], 700.0)) for key in ("value", "low", "high")))
+        for one in found
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

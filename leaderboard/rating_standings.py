@@ -74,11 +74,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Past:
-    """One snapshot of the history: when, after how many votes, and ratings by revision id."""
+    """One snapshot of the history: when, after how many votes, and by revision id ratings and half 95 % intervals."""
 
     at: datetime
     n_votes: int
     ratings: dict[int, float]
+    halves: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,13 @@ def _history(source: str, category: str) -> list[Past]:
     snapshots = RatingSnapshot.objects.filter(source=source, category=category, method="bt").order_by("-pk")[:HISTORY]
     chosen = {one.pk: Past(one.created_at, one.n_votes, {}) for one in reversed(snapshots)}
     rows = Rating.objects.filter(snapshot__in=chosen, rating__isnull=False)
-    for snapshot_id, revision_id, rating in rows.values_list("snapshot_id", "revision_id", "rating"):
+    for snapshot_id, revision_id, rating, low, high in rows.values_list(
+        "snapshot_id", "revision_id", "rating", "low", "high"
+    ):
         if rating is not None:
             chosen[snapshot_id].ratings[revision_id] = rating
+        if low is not None and high is not None:
+            chosen[snapshot_id].halves[revision_id] = (high - low) / 2
     return list(chosen.values())
 
 

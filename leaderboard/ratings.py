@@ -35,7 +35,9 @@ from leaderboard.style import rate_with_style, style_features
 from runners.runs import touch
 
 VERSION: Final = "1"
-VERSIONS: Final = {"elo": "2", "bt": "2"}
+FEW_STYLED: Final = 30
+"""A feature of style that differs in fewer votes is left out."""
+VERSIONS: Final = {"elo": "2", "bt": "2", "bt-style": "2"}
 """Of methods that have changed since the first: their snapshots are made anew."""
 PAGES: Final = "ratings"
 MIN_BATTLES: Final = 3
@@ -219,6 +221,8 @@ def half_width(table: RatingTable) -> float | None:
 
 def _style(inputs: Inputs, category: str, digest: str, votes: StyledVotes, anchor: tuple[str, float] | None) -> Fitted:
     features = style_features(*votes.styles)
+    # A handful of votes that all went one way would leave the whole method without a finite solution.
+    features[np.count_nonzero(features, axis=1) < FEW_STYLED] = 0.0
     try:
         fit = rate_with_style(votes.models, votes.left, votes.right, votes.outcome, features, anchor=anchor)
     except NoMaximumError:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from judging.models import QuestionSet
 from leaderboard.context import public
 from leaderboard.rating_charts import Dot, intervals
-from leaderboard.rating_page import LANGUAGES
+from leaderboard.rating_page import LANGUAGES, category_name
 from leaderboard.rating_standings import AgreementPage, agreement_pages, agreements, key_of
 from leaderboard.trend_chart import Series, trend
 from leaderboard.views.boards import respond
@@ -98,6 +98,8 @@ def slice_name(one: dict[str, Any]) -> str:
         name = str(LANGUAGES.get(key, key))
     elif one["kind"] == "gap":
         name = _("%(points)s points") % {"points": key}
+    elif one["kind"] == "category":
+        name = category_name(key)
     else:
         name = key
     return name if one["turn"] is None else _("%(name)s, turn %(turn)d") % {"name": name, "turn": one["turn"]}

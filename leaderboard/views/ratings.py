@@ -90,6 +90,7 @@ def _body(standing: Standing, choice: Choice, language: str, path: str) -> bytes
                         for key, name in METHODS.items()],
             "views": [(key, name, choice.query(view=key)) for key, name in VIEWS.items()],
             "warnings": [rating_page.WARNINGS.get(code, code) for code in (table.snapshot.warnings if table else [])],
+            "tastes": rating_page.tastes(table),
             "gauges": rating_page.gauges(standing, choice),
             "target": round(TARGET),
             "style_note": rating_page.style_note(standing) if choice.method == "bt-style" else "",

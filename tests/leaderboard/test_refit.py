@@ -202,3 +202,19 @@ def test_superseded_snapshots_of_an_hour_give_way_to_the_last() -> None:
         votes(source, 5, seed=seed)
         refit(source, ("bt",))
     assert RatingSnapshot.objects.filter(category="overall").count() <= 3
+
+
+def test_a_feature_of_style_that_hardly_differs_does_not_leave_the_method_without_a_solution() -> None:
+    source, chance = make_source(), random.Random(4)
+    for number in range(200):
+        left, right = chance.sample(("p", "q", "r"), 2)
+        sides = [{"tokens": chance.randint(50, 400), "headers": 0, "lists": 0, "bold": 0} for _ in range(2)]
+        winner = chance.choice(("a", "b", "tie"))
+        if number < 3:
+            sides[0]["headers"], winner = 5, "a"
+        make_vote(source, left, right, winner, style={"left": sides[0], "right": sides[1]})
+    refit(source, ("bt", "bt-style"))
+    snapshot = newest("people", "overall", "bt-style")
+    assert snapshot is not None and "no_maximum" not in snapshot.warnings
+    found = {one["feature"]: one["value"] for one in snapshot.details["coefficients"]}
+    assert found["headers"] is None and found["length"] is not None
