@@ -41,6 +41,7 @@ __all__ = ["KINDS", "Behaviour", "Call", "FakeOpenAI", "fake_openai", "logprob_o
 
 REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Server Error"}
 Reply = Callable[[str, list[dict[str, Any]]], str]
+Pause = Callable[[str, list[dict[str, Any]]], float]
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Call:
 class FakeOpenAI:
     """The server; runs in a thread of this process between `__enter__` and `__exit__`.
 
-    `reply` makes the text of an answer from the model's name and the messages; `latency` (seconds) applies to
-    every model without a behaviour of its own; `calls` and `counts` say what arrived; `inflight_peak` the
-    concurrency seen.
+    `reply` makes the text of an answer from the model's name and the messages, `pause` how many seconds it takes
+    besides; `latency` (seconds) applies to every model without a behaviour of its own; `calls` and `counts` say what
+    arrived; `inflight_peak` the concurrency seen.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class FakeOpenAI:
         *,
         models: tuple[str, ...] = ("fake-model",),
         reply: Reply = default_reply,
+        pause: Pause | None = None,
         latency: float = 0.0,
         port: int = 0,
         keep_calls: bool = True,
@@ -77,6 +79,7 @@ class FakeOpenAI:
             port,
             keep_calls,
         )
+        self.pause = pause
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[Call] = []
         self.counts: Counter[str] = Counter()
@@ -148,6 +151,8 @@ class FakeOpenAI:
         model = str(body.get("model", ""))
         does = self._behaviour(model, body)
         await asyncio.sleep(does.slow if does.kind == "slow" else does.latency)
+        if self.pause is not None:
+            await asyncio.sleep(self.pause(model, body.get("messages", [])))
         if does.kind in ("429", "500", "401", "404", "html", "cut") and not body.get("stream"):
             return _fault(writer, does)
         if path == "/v1/completions":
