@@ -22,9 +22,16 @@ MULTI_TURN: Final = "multi-turn"
 LANGUAGE: Final = "language:"
 BATCH: Final = 400
 
-_ADD: Final = """
+_INTO: Final = """
 INSERT INTO arena_pairtally (source_id, category, left_id, right_id, left_wins, right_wins, ties, both_bad)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_ROW: Final = "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+# One statement for all rows: PostgreSQL takes ten times as long for one each.
+_ROWS: Final = """
+SELECT %s, *
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+"""
+_ADD: Final = """
 ON CONFLICT (source_id, category, left_id, right_id) DO UPDATE SET
     left_wins = arena_pairtally.left_wins + excluded.left_wins,
     right_wins = arena_pairtally.right_wins + excluded.right_wins,
@@ -112,17 +119,26 @@ def _column(winner: str, left_is_low: bool) -> int:
 def add(source_id: int, table: Mapping[Cell, Counts], times: int = 1) -> None:
     """Adds counts (or takes them away with `times` -1) to what is kept. In the caller's transaction."""
     rows: list[tuple[int | str, ...]] = [
-        (source_id, cell.category, cell.low, cell.high, *(times * count for count in counts))
+        (cell.category, cell.low, cell.high, *(times * count for count in counts))
         for cell, counts in sorted(table.items())
         if any(counts)
     ]
     with connection.cursor() as cursor:
-        cursor.executemany(_ADD, rows)
+        if connection.vendor != "postgresql":
+            cursor.executemany(f"{_INTO}{_ROW}{_ADD}", [(source_id, *row) for row in rows])
+        elif rows:
+            cursor.execute(f"{_INTO}{_ROWS}{_ADD}", [source_id, *map(list, zip(*rows, strict=True))])
 
 
 def count_vote(vote: Vote) -> None:
     """Counts a vote that was just stored; call it in the transaction that stores it."""
-    add(vote.source_id, tabulate([_group(vote)]))
+    count_votes([vote])
+
+
+def count_votes(votes: Sequence[Vote]) -> None:
+    """The same of several votes of one source."""
+    if votes:
+        add(votes[0].source_id, tabulate([_group(vote) for vote in votes]))
 
 
 def exclude(votes: Iterable[int], *, rule: str, actor: str, detail: str = "") -> int:

@@ -221,6 +221,7 @@ def _insert(rows: Iterable[tuple[Any, ...]], columns: tuple[str, ...]) -> None:
             statement = f"INSERT INTO arena_vote ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
             cursor.executemany(statement, cast(Any, rows))
             return
+        cursor.execute("SET LOCAL work_mem = '256MB'")  # for the order of the rows
         cursor.execute(f"CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT {names} FROM arena_vote LIMIT 0")  # noqa: S608
         with cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
             for row in rows:
@@ -235,11 +236,26 @@ def _voters(source: str, names: Iterable[str]) -> list[int]:
     keyed = {name: "i" + hashlib.sha256(f"{source}\x1f{name}".encode()).hexdigest()[:40] for name in names}
     ordered = list(keyed.items())
     ids: dict[str, int] = {}
-    for start in range(0, len(ordered), 500):
-        part = ordered[start : start + 500]
-        Voter.objects.bulk_create((Voter(key=key, kind=_kind(name)) for name, key in part), ignore_conflicts=True)
-        ids |= dict(Voter.objects.filter(key__in=[key for _, key in part]).values_list("key", "pk"))
+    at_once = 10_000 if connection.vendor == "postgresql" else 500
+    for start in range(0, len(ordered), at_once):
+        part = ordered[start : start + at_once]
+        keys = [key for _, key in part]
+        if connection.vendor == "postgresql":
+            _insert_voters(keys, [_kind(name) for name, _ in part])
+        else:
+            Voter.objects.bulk_create((Voter(key=key, kind=_kind(name)) for name, key in part), ignore_conflicts=True)
+        ids |= dict(Voter.objects.filter(key__in=keys).values_list("key", "pk"))
     return [ids[key] for key in keyed.values()]
+
+
+def _insert_voters(keys: list[str], kinds: list[str]) -> None:
+    """On PostgreSQL: one statement for all of them. Known ones stay as they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO arena_voter (key, kind, network_hash, first_seen) "
+            "SELECT key, kind, '', %s FROM unnest(%s::text[], %s::text[]) AS given (key, kind) ON CONFLICT DO NOTHING",
+            [timezone.now(), keys, kinds],
+        )
 
 
 def _kind(name: str) -> str:
