@@ -8,13 +8,21 @@ import threading
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import Q
 
 from runners import clock, supervise
 from runners.models import EvaluationRun, Worker
 
+# How many of a line's first runs a worker tries to claim, where others are at them in the same moment.
+TRIED = 8
+
 
 def execute_run(run_id: int) -> None:
-    """Runs the waiting evaluation `run_id`, if it still waits; gives it back when the worker is drained."""
+    """Runs the first evaluation in the line of `run_id`, which is as a rule that one; gives it back when drained.
+
+    A hint is an invitation to the line, not to its run: hints lie in Redis in the order they were given, while a run
+    that was raised, or lost its worker, has come to the head of the line since.
+    """
     leaving = threading.Event()
 
     def leave(signum: int, frame: Any) -> None:
@@ -34,6 +42,13 @@ def execute_run(run_id: int) -> None:
             return  # the worker's own report comes again in a moment
 
     try:
-        supervise.execute(run_id, worker=name, on_beat=report, draining=leaving.is_set)
+        any(supervise.execute(pk, worker=name, on_beat=report, draining=leaving.is_set) for pk in first(run_id))
     finally:
         Worker.objects.filter(name=name).update(current_run=None)
+
+
+def first(run_id: int) -> list[int]:
+    """The runs at the head of the line that `run_id` stands or stood in, those that are due, in their order."""
+    lane = EvaluationRun.objects.filter(pk=run_id).values_list("lane", flat=True).first()
+    due = EvaluationRun.objects.in_line(lane or "").filter(Q(not_before=None) | Q(not_before__lte=clock.now()))
+    return list(due.filter(cancel_requested_at=None).values_list("pk", flat=True)[:TRIED])

@@ -65,6 +65,15 @@ def hint(lane: str, row_id: int, *, job: str = JOB) -> None:
         raise QueueUnreachable(str(error)) from error
 
 
+def length(lane: str) -> int:
+    """Hints that lie in a lane's queue. Raises QueueUnreachable."""
+    try:
+        with connection() as redis:
+            return int(queue(lane, redis).count)
+    except (RedisError, OSError) as error:
+        raise QueueUnreachable(str(error)) from error
+
+
 def eviction_policy() -> str:
     """Redis' maxmemory-policy. Raises QueueUnreachable."""
     try:
