@@ -6,17 +6,19 @@ the arena keeps as votes arrive (`arena.tallies`), so that a refit costs the sam
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from django.db.models import Count, Max
 
 from arena import tallies
 from arena.models import Exclusion, Vote, VoteSource
-from leaderboard.inference import Floats, Ints
+from leaderboard.inference import Ints
 from leaderboard.pair_counts import Outcome, PairCounts
 from leaderboard.style import FEATURES
 from runners.models import ModelRevision
@@ -106,38 +108,42 @@ class StyledVotes:
     left: Ints
     right: Ints
     outcome: Ints
-    styles: tuple[Floats, Floats]
+    styles: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+class _StyledRows:
+    """Rows of one category as they are read, packed: 44 bytes each, since there may be millions."""
+
+    def __init__(self, models: tuple[str, ...], ids: dict[str, int]) -> None:
+        self.models = models
+        self.place = {ids[name]: i for i, name in enumerate(models)}
+        self.votes, self.styles = array("i"), array("f")
+
+    def columns(self) -> StyledVotes:
+        left, right, outcome = np.frombuffer(self.votes, dtype=np.int32).reshape(-1, 3).T.astype(np.int64)
+        sides = np.frombuffer(self.styles, dtype=np.float32).reshape(-1, 2, len(FEATURES)).transpose(1, 2, 0)
+        return StyledVotes(self.models, left, right, outcome, (sides[0], sides[1]))
 
 
 def styled(inputs: Inputs) -> dict[str, StyledVotes]:
     """The votes with style counts, by category; empty where the source has none."""
     votes = tallies.counted(inputs.source).filter(style__isnull=False).order_by("pk")
-    rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    ids, found = inputs.ids, dict[str, _StyledRows]()
     fields = ("left_id", "right_id", "winner", "style", "category", "language", "turn")
     for left, right, winner, style, category, language, turn in votes.values_list(*fields).iterator(chunk_size=5000):
-        sides = _style(style, "left"), _style(style, "right")
+        sides = (*_style(style, "left"), *_style(style, "right"))
         for name in tallies.categories(category, language, turn):
-            rows[name].append((inputs.slugs[left], inputs.slugs[right], CODE[winner], *sides))
-    return {category: _columns(found, inputs.counts[category].models) for category, found in rows.items()}
+            rows = found.get(name)
+            if rows is None:
+                rows = found[name] = _StyledRows(inputs.counts[name].models, ids)
+            rows.votes.extend((rows.place[left], rows.place[right], CODE[winner]))
+            rows.styles.extend(sides)
+    return {category: rows.columns() for category, rows in found.items()}
 
 
 def _style(style: dict[str, dict[str, float]], side: str) -> tuple[float, ...]:
     counts = style.get(side, {})
     return tuple(float(counts.get(name, counts.get("tokens", 0) if name == "length" else 0)) for name in FEATURES)
-
-
-def _columns(rows: list[tuple[Any, ...]], models: tuple[str, ...]) -> StyledVotes:
-    place = {name: i for i, name in enumerate(models)}
-    left, right, outcome = (
-        np.array(column, dtype=np.int64)
-        for column in (
-            [place[row[0]] for row in rows],
-            [place[row[1]] for row in rows],
-            [row[2] for row in rows],
-        )
-    )
-    sides = tuple(np.array([row[side] for row in rows], dtype=np.float64).T for side in (3, 4))
-    return StyledVotes(models, left, right, outcome, (sides[0], sides[1]))
 
 
 def ordered(source: VoteSource, after: int) -> Iterator[tuple[int, int, int, str, str, str, int | None]]:

@@ -38,7 +38,11 @@ def refit_all(slug: str | None, methods: Iterable[str], anchor: tuple[str, float
 
 
 class Watch:
-    """Refits a source when its votes or exclusions have changed since the last look."""
+    """Refits a source when its votes or exclusions have changed since the last look.
+
+    `look` and `work` share nothing, so that a thread may run each: what reads every vote never keeps the ratings from
+    pair counts waiting.
+    """
 
     def __init__(self, anchor: tuple[str, float] | None = None) -> None:
         self.anchor = anchor
@@ -47,22 +51,24 @@ class Watch:
         self._sealed: dict[int, float] = {}
 
     def look(self) -> Iterator[str]:
-        """One look at every source; a line for each that was refitted."""
+        """One look at every source by the methods fitted on kept counts; a line for each that was refitted."""
         for source in VoteSource.objects.order_by("slug"):
             mark = _mark(source)
-            now = time.monotonic()
             if mark != self._seen.get(source.pk):
                 self._seen[source.pk] = mark
                 yield f"{source.slug}: {refit(source, LIGHT, self.anchor)} new snapshots"
+
+    def work(self) -> None:
+        """What reads votes, where something has changed and the last time is long enough ago; seals the vote log."""
+        for source in VoteSource.objects.order_by("slug"):
+            mark, now = _mark(source), time.monotonic()
             done, not_before = self._heavy.get(source.pk, ((), 0.0))
             if mark != done and now >= not_before:
-                began = time.monotonic()
                 refit(source, [method for method in METHODS if method not in LIGHT], self.anchor)
-                if_counted.refresh(source, self.anchor)
                 if not source.judge:
                     agreement_numbers.refresh(source)
-                took = time.monotonic() - began
-                self._heavy[source.pk] = (mark, time.monotonic() + HEAVY_SHARE * took)
+                ended = time.monotonic()
+                self._heavy[source.pk] = (mark, ended + HEAVY_SHARE * (ended - now))
             if now - self._sealed.get(source.pk, -SEAL_SECONDS) >= SEAL_SECONDS:
                 self._sealed[source.pk] = now
                 chain.seal(source)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from arena import tallies
 from leaderboard import online_elo, rating_inputs
 from leaderboard.agreement_numbers import newest as agreement_of
 from leaderboard.elo import EloState
+from leaderboard.management.commands.refit import Command
 from leaderboard.models import Rating, RatingSnapshot
 from leaderboard.ratings import METHODS, newest, refit
 from leaderboard.refitting import Watch
@@ -196,6 +198,21 @@ def test_watching_refits_what_changed_alone() -> None:
     assert line.startswith("people:")
 
 
+def test_what_reads_votes_is_work_of_its_own_done_once_and_then_rested_from() -> None:
+    source = make_source()
+    votes(source, 60)
+    watch = Watch()
+    list(watch.look())
+    assert newest("people", "overall", "bt") is not None
+    assert newest("people", "overall", "bt-capped") is None
+    watch.work()
+    first = newest("people", "overall", "bt-capped")
+    assert first is not None
+    votes(source, 1, seed=3)
+    watch.work()
+    assert newest("people", "overall", "bt-capped") == first
+
+
 def test_superseded_snapshots_of_an_hour_give_way_to_the_last() -> None:
     source = make_source()
     for seed in range(4):
@@ -218,3 +235,13 @@ def test_a_feature_of_style_that_hardly_differs_does_not_leave_the_method_withou
     assert snapshot is not None and "no_maximum" not in snapshot.warnings
     found = {one["feature"]: one["value"] for one in snapshot.details["coefficients"]}
     assert found["headers"] is None and found["length"] is not None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_watching_ends_where_what_reads_votes_has_failed() -> None:
+    class Broken(Watch):
+        def work(self) -> None:
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(CommandError, match="reads votes has failed"):
+        Command()._watch(Broken(), 0.01)

@@ -8,6 +8,7 @@ import os
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+import threading  # noqa: E402
 import time  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -30,11 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         anchor = _anchor(options["anchor"])
         if options["watch"]:
-            watch = Watch(anchor)
-            while True:
-                for line in watch.look():
-                    self.stdout.write(line)
-                time.sleep(options["seconds"])
+            self._watch(Watch(anchor), options["seconds"])
         began = time.monotonic()
         try:
             for line in refit_all(options["source"], options["method"], anchor):
@@ -42,6 +39,22 @@ class Command(BaseCommand):
         except LookupError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{time.monotonic() - began:.1f} s")
+
+    def _watch(self, watch: Watch, seconds: float) -> None:
+        """Looks for ever; ends with the thread that reads votes, so that whoever started this starts it anew."""
+
+        def work() -> None:
+            while True:
+                watch.work()
+                time.sleep(seconds)
+
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        while worker.is_alive():
+            for line in watch.look():
+                self.stdout.write(line)
+            time.sleep(seconds)
+        raise CommandError("What reads votes has failed; the reason stands above.")
 
 
 def _anchor(text: str | None) -> tuple[str, float] | None:
