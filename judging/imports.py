@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from runners.models import EvaluationRun, Message
 
 Row = TypeVar("Row")
 BATCH = 400
+NAMED = 30
 RECORDED_FAILURE = "recorded_failure"
 
 
@@ -38,9 +39,14 @@ class Refused(Exception):
 
 @dataclass
 class Imported:
-    """What an import did. `there` counts rows that had been imported before."""
+    """What an import did. `there` counts rows that had been imported before.
+
+    `unread` names the first verdicts that could not be read with file, line, question, turn and reason, of `n_unread`.
+    """
 
     intake: Intake
+    unread: list[str] = field(default_factory=list)
+    n_unread: int = 0
     models: int = 0
     stored: int = 0
     there: int = 0
@@ -112,6 +118,7 @@ def import_judgments(
         met = 0
         for batch in _batches(rows(_fresh(question_set)), BATCH):
             met += _store_judgments(shelf, batch, judge)
+            _name_unread(done, batch)
         done.stored = Judgment.objects.filter(judge=judge).count() - before
         done.there = met - done.stored
         runs.touch("boards")
@@ -121,6 +128,16 @@ def import_judgments(
             tally.compute(run, judge, question_set)
     trials.compute(judge, question_set)
     return done
+
+
+def _name_unread(done: Imported, batch: Iterable[SingleJudgment | PairJudgment]) -> None:
+    for one in batch:
+        reasons = [one.reason] if isinstance(one, SingleJudgment) else [game.reason for game in one.games]
+        for reason in filter(None, reasons):
+            done.n_unread += 1
+            if len(done.unread) < NAMED:
+                where = f"{one.place.file}:{one.place.line}"
+                done.unread.append(f"{where}: question {one.question_id}, turn {one.turn}: {reason}")
 
 
 def judges_in(paths: Sequence[Path], form: Format) -> list[str]:

@@ -346,9 +346,11 @@ def test_unreadable_verdicts_have_no_score_and_keep_what_was_published(small: Qu
         {**row, "turn": 1, "judgment": "[[7/10]]", "score": 7},
         {**row, "turn": 2, "judgment": "[[11]]", "score": 11},
     ]
-    run(
+    _, told = run(
         "import_judgments", write(tmp_path / "j.jsonl", *rows), "--set", "small", "--format", "fastchat", "--judge", "g"
     )
+    assert "not read: j.jsonl:1: question 1, turn 1: fraction" in told
+    assert "not read: j.jsonl:2: question 1, turn 2: out_of_range" in told and "in all 2 verdicts" in told
     found = list(Judgment.objects.order_by("turn").values_list("status", "score", "failure", "published"))
     assert found == [("unparsable", None, "fraction", "7"), ("unparsable", None, "out_of_range", "11")]
     judged = JudgedRun.objects.get()

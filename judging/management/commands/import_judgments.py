@@ -45,5 +45,9 @@ class Command(FileCommand):
                 raise CommandError(str(error)) from error
             if first == 0:
                 tell(done.intake, self.stderr)
+            for line in done.unread:
+                self.stderr.write(f"not read: {line}")
+            if done.n_unread:
+                self.stderr.write(f"in all {done.n_unread} verdicts not read: stored without a score, and counted")
             stored = f"{done.stored} judgments of {done.models} models by {done.judge} stored"
             self.stdout.write(f"{stored}, {done.there} were there already")
