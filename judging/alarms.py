@@ -39,12 +39,12 @@ def _falls() -> Iterable[Trouble]:
     for judge in Judge.objects.filter(is_active=True):
         for set_id, points in history.points_of(judge).items():
             found = history.fall(points)
-            if found is None or found.now.value is None or found.before.value is None:
+            if found is None or found.now.value is None:
                 continue
             name = QuestionSet.objects.get(pk=set_id)
             text = (
                 f"The judge {judge} puts fewer known pairs of {name} in their order than before: {found.now.value:.0%} "
-                f"of {found.now.n} in its newest {history.RECENT} judgings, {found.before.value:.0%} of "
-                f"{found.before.n} until then (difference {found.low * 100:.0f} to {found.high * 100:.0f} points)."
+                f"of {found.now.n} in its newest {history.RECENT} judgings, {found.before:.0%} of the same kinds until "
+                f"then (difference {found.low * 100:.0f} to {found.high * 100:.0f} points)."
             )
             yield Trouble("judge_drift", f"{judge} {name} over time", text)

@@ -22,13 +22,18 @@ from runners.models import EvaluationRun
 # The newest judgings that are held against all before them, and how many pairs both need to be.
 RECENT = 3
 ENOUGH = 20
+Z95 = 1.959963984540054
+
+
+CANARY = "canary"
 
 
 @dataclass(frozen=True)
 class Fall:
-    """A judge's hit rate on its anchors fell: `low` and `high` are the 95 % interval of the difference."""
+    """A judge's hit rate on its anchors fell: `before` is what the same kinds of pairs had until then, 0..1; `low` and
+    `high` are the 95 % interval of the difference."""
 
-    before: Share
+    before: float
     now: Share
     low: float
     high: float
@@ -49,8 +54,8 @@ def note(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> TrialPo
         subject__answer__quality__gt="",
         run__withdrawn_at=None,
     )
-    order = _order(judge, rows, known, people)
-    below = _below(rows, known, people)
+    kinds = {**_order(judge, rows, known, people), CANARY: _below(rows, known, people)}
+    kinds = {kind: share for kind, share in kinds.items() if share.n}
     worthless = [points for row in rows if row.canary and (points := trials.points_of(row)) is not None]
     stored, _ = TrialPoint.objects.update_or_create(
         run=run,
@@ -58,8 +63,9 @@ def note(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> TrialPo
         defaults={
             "question_set": question_set,
             "at": timezone.now(),
-            "hits": order.hits + below.hits,
-            "n": order.n + below.n,
+            "hits": sum(share.hits for share in kinds.values()),
+            "n": sum(share.n for share in kinds.values()),
+            "kinds": {kind: [share.hits, share.n] for kind, share in kinds.items()},
             "canary_mean": fmean(worthless) if worthless else None,
             "n_canaries": len(worthless),
             "n_judgments": len(rows),
@@ -72,21 +78,36 @@ def note(run: EvaluationRun, judge: Judge, question_set: QuestionSet) -> TrialPo
 def fall(points: Sequence[TrialPoint]) -> Fall | None:
     """Whether the newest judgings hit fewer anchors than all before them, oldest first; None where that isn't shown.
 
-    Shown is a 95 % interval of the difference (Newcombe 1998) that lies below nothing.
+    Kinds of pairs differ in how hard they are, and each judging has its own: each kind is compared with itself, and
+    the differences are summed as the newest judgings have them. The interval adds one hit and one miss to both sides of
+    each kind (Agresti and Caffo 2000); shown is one that lies below nothing.
     """
     told = [point for point in points if point.n]
-    before, now = (
-        Share(sum(point.hits for point in part), sum(point.n for point in part))
-        for part in (told[:-RECENT], told[-RECENT:])
-    )
-    if before.interval is None or now.interval is None or min(before.n, now.n) < ENOUGH:
+    before, now = _pooled(told[:-RECENT]), _pooled(told[-RECENT:])
+    both = [kind for kind in now if kind in before]
+    total, earlier = sum(now[kind].n for kind in both), sum(before[kind].n for kind in both)
+    if min(total, earlier) < ENOUGH:
         return None
-    assert before.value is not None and now.value is not None
-    size = now.value - before.value
-    (before_low, before_high), (now_low, now_high) = before.interval, now.interval
-    low = size - ((now.value - now_low) ** 2 + (before_high - before.value) ** 2) ** 0.5
-    high = size + ((now_high - now.value) ** 2 + (before.value - before_low) ** 2) ** 0.5
-    return Fall(before, now, low, high) if high < 0 else None
+    size = variance = was = 0.0
+    for kind in both:
+        weight, parts = now[kind].n / total, [(share.hits + 1, share.n + 2) for share in (now[kind], before[kind])]
+        (new, n_new), (old, n_old) = parts
+        size += weight * (new / n_new - old / n_old)
+        was += weight * before[kind].hits / before[kind].n
+        variance += weight**2 * sum(hits / n * (1 - hits / n) / n for hits, n in parts)
+    half = Z95 * variance**0.5
+    if size + half >= 0:
+        return None
+    return Fall(was, Share(sum(now[kind].hits for kind in both), total), size - half, size + half)
+
+
+def _pooled(points: Sequence[TrialPoint]) -> dict[str, Share]:
+    found: dict[str, Share] = {}
+    for point in points:
+        for kind, (hits, n) in point.kinds.items():
+            share = found.get(kind, Share(0, 0))
+            found[kind] = Share(share.hits + hits, share.n + n)
+    return found
 
 
 def points_of(judge: Judge) -> dict[int, list[TrialPoint]]:
@@ -97,8 +118,8 @@ def points_of(judge: Judge) -> dict[int, list[TrialPoint]]:
     return dict(found)
 
 
-def _order(judge: Judge, rows: Sequence[Told], known: list[Told], people: Mapping[int, trials.Who]) -> Share:
-    """The known orders in which this run's answers have a part."""
+def _order(judge: Judge, rows: Sequence[Told], known: list[Told], people: Mapping[int, trials.Who]) -> dict[str, Share]:
+    """By kind `better>worse`, the known orders in which this run's answers have a part."""
     own = {row.subject_id for row in rows}
     kinds = {people[key].quality for key in own if key in people and people[key].quality}
     others = [row for row in known if row.subject_id in own or people[row.subject_id].quality not in kinds]
@@ -108,7 +129,7 @@ def _order(judge: Judge, rows: Sequence[Told], known: list[Told], people: Mappin
     told = [row for row in others if people[row.subject_id].question in asked]
     single = judge.mode == Judge.Mode.SINGLE
     scores = trials.known_scores(trials.against_complete(judge, told, people), people, single)
-    return bias.known_order(scores, pairs).hits if kinds else Share(0, 0)
+    return {f"{better}>{worse}": share for (better, worse), share in bias.known_order(scores, pairs).pairs.items()}
 
 
 def _below(rows: Sequence[Told], known: Sequence[Told], people: Mapping[int, trials.Who]) -> Share:

@@ -15,25 +15,31 @@ from judging import history
 from judging.bias import Share
 from judging.models import Judge, TrialPoint
 from leaderboard.charts import marker
+from leaderboard.qualities import QUALITIES
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 200, 44, 14, 28
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 360, 150, 40, 12, 26
 SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Line:
-    """One judging; `share` is its hit rate on known pairs."""
+    """One judging; `share` is its hit rate on known pairs of one kind, or of all."""
 
     point: TrialPoint
     share: Share
 
+    @property
+    def kinds(self) -> list[tuple[str, Share]]:
+        """The hit rate by kind of pair, in words."""
+        return [(title_of(kind), Share(*counted)) for kind, counted in self.point.kinds.items()]
+
 
 @dataclass(frozen=True)
 class History:
-    """A judge's judgings of one set, newest first, with the chart of them and what the alarm says of them."""
+    """A judge's judgings of one set, newest first, a chart for each kind of known pair, and what the alarm says."""
 
     lines: list[Line]
-    chart: SafeString | str
+    charts: list[tuple[str, SafeString]]
     fall: history.Fall | None
 
 
@@ -43,18 +49,33 @@ def read(judge: Judge) -> dict[int, History]:
 
 
 def _history(points: Sequence[TrialPoint]) -> History:
-    lines = [Line(point, Share(point.hits, point.n)) for point in points[-SHOWN:]]
-    return History(lines[::-1], chart(lines), history.fall(points))
+    shown = points[-SHOWN:]
+    charts = []
+    # Kinds differ in how hard they are: one line through all of them would show which were judged last.
+    for kind in dict.fromkeys(kind for point in shown for kind in point.kinds):
+        title = title_of(kind)
+        if drawn := chart(title, [Line(point, Share(*point.kinds[kind])) for point in shown if kind in point.kinds]):
+            charts.append((title, drawn))
+    return History([Line(point, Share(point.hits, point.n)) for point in reversed(shown)], charts, history.fall(points))
 
 
-def chart(lines: Sequence[Line]) -> SafeString | str:
-    """Hit rates with their 95 % intervals, oldest first; nothing where fewer than two judgings had known pairs."""
+def title_of(kind: str) -> str:
+    """A kind of known pair in words."""
+    if kind == history.CANARY:
+        return _("canaries below the complete answer, or the baseline")
+    better, _sign, worse = kind.partition(">")
+    told = {name: str(QUALITIES.get(name, name)) for name in (better, worse)}
+    return _("%(better)s above %(worse)s") % {"better": told[better], "worse": told[worse]}
+
+
+def chart(title: str, lines: Sequence[Line]) -> SafeString | None:
+    """Hit rates with their 95 % intervals, oldest first; nothing where fewer than two judgings had such pairs."""
     told = [line for line in lines if line.share.interval is not None]
     if len(told) < 2:
-        return ""
+        return None
     parts = [
-        f'<svg class="chart history" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
-        f"<title>{escape(_('Known pairs in order, judging by judging'))}</title>"
+        f'<svg class="chart slim" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
+        f"<title>{escape(title)}</title>"
     ]
     for share in (0.0, 0.5, 1.0):
         parts.append(
@@ -67,9 +88,9 @@ def chart(lines: Sequence[Line]) -> SafeString | str:
     for x, one in zip(places, told, strict=True):
         assert one.share.interval is not None and one.share.value is not None
         low, high = one.share.interval
-        title = f"{_day(one.point)}: {one.share.value * 100:.1f} ({low * 100:.1f}–{high * 100:.1f}), n={one.share.n}"
+        said = f"{_day(one.point)}: {one.share.value * 100:.1f} ({low * 100:.1f}–{high * 100:.1f}), n={one.share.n}"
         parts.append(
-            f'<g><title>{title}</title><path class="axis" d="M{x:.1f} {_y(low):.1f}V{_y(high):.1f}"/>'
+            f'<g><title>{said}</title><path class="line" d="M{x:.1f} {_y(low):.1f}V{_y(high):.1f}"/>'
             f"{marker(0, x, _y(one.share.value), 3.5)}</g>"
         )
     parts.append("</g>")

@@ -17,7 +17,7 @@ from leaderboard.answer_page import NEAR
 from leaderboard.inference import Interval
 
 SEATS = 3
-SHOWN = 60
+SHOWN = 30
 POINTS = {panel.WIN: 1.0, panel.TIE: 0.5, panel.LOSS: 0.0}
 # (conversation, rival's conversation or None, turn) → what a judge says: a score, or a code of panel
 Key = tuple[int, int | None, int]

@@ -82,6 +82,7 @@ class TrialPoint(models.Model):
     at = models.DateTimeField(default=timezone.now)
     hits = models.PositiveIntegerField(default=0, help_text="pairs of known order put in it; a tie is none")
     n = models.PositiveIntegerField(default=0)
+    kinds = models.JSONField(default=dict, help_text="the same by kind of pair: kind → [hits, n]")
     canary_mean = models.FloatField(null=True, help_text="their mean score; for pairs mean points 0..1")
     n_canaries = models.PositiveIntegerField(default=0)
     n_judgments = models.PositiveIntegerField(default=0)

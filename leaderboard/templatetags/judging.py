@@ -16,6 +16,7 @@ from judging.scores import Mean
 from leaderboard import charts, panel
 from leaderboard.inference import Interval
 from leaderboard.multi_turn_choice import category_title, mode_title
+from leaderboard.qualities import QUALITIES
 
 register = template.Library()
 
@@ -100,16 +101,6 @@ def side_by_side(answers: list[int | None]) -> str:
     known = [answer for answer in answers if answer is not None]
     beside = ",".join(str(answer) for answer in known[1:])
     return f"/answers/{known[0]}/{f'?with={beside}' if beside else ''}" if known else ""
-
-
-QUALITIES = {
-    "complete": gettext_lazy("correct and complete"),
-    "terse": gettext_lazy("correct but terse"),
-    "wrong": gettext_lazy("fluent but wrong"),
-    "english": gettext_lazy("right but in English"),
-    "better": gettext_lazy("the better one by its gold label"),
-    "worse": gettext_lazy("the worse one by its gold label"),
-}
 
 
 OUTCOMES = {

@@ -188,11 +188,11 @@ def test_a_judge_shows_how_it_rated_known_pairs_over_time(judged: Judged, client
     for run, hits in zip(judged.runs, (19, 12, 20), strict=True):
         TrialPoint.objects.create(
             judge=judged.judge, question_set=judged.question_set, run=run, hits=hits, n=20, canary_mean=1.5,
-            n_canaries=14, n_judgments=20,
+            n_canaries=14, n_judgments=20, kinds={"canary": [hits, 20]},
         )  # fmt: skip
     text = _page(client, f"/en/judges/{judged.judge.slug}/")
     assert "Over time" in text and "3 judgings" in text
-    assert text.count('class="axis"') == 3
+    assert text.count("canaries below the complete answer, or the baseline") >= 4
     assert "60.0 (38.7–78.1), n=20" in text and "12/20" in text and "1.50" in text
     assert "style=" not in text
 
