@@ -20,6 +20,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 django_application = get_asgi_application()
 
 from arena.stream_door import StreamDoor  # noqa: E402 - needs the apps that the line above loads
+from arena.vote_door import VoteDoor  # noqa: E402
 from leaderboard.front_door import FrontDoor  # noqa: E402
 
-application = StreamDoor(FrontDoor(django_application))
+application = StreamDoor(VoteDoor(FrontDoor(django_application)))

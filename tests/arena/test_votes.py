@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from arena import recorded, review, roster, tallies, votes
+from arena import day, recorded, review, roster, tallies, votes
 from arena.battles import delete_texts
 from arena.models import Battle, Exclusion, PairTally, Vote, Voter
 from arena.refusal import Refused
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def fresh(settings: object) -> None:
     roster.forget()
-    votes._prompt_limit.clear()
+    day._prompt_limit.clear()
 
 
 def test_a_vote_is_stored_and_counted_with_its_battle() -> None:
