@@ -17,7 +17,7 @@ PAGES = {
     "all": "", "failed": "?status=failed", "one suite": "?suite=suite-3@1", "one model": "?model=model-123",
     "one worker": "?worker=g2", "one error": "?status=failed&error=does_not_fit&open=1", "last week": "?age=7d",
     "last page": "?page=100000", "watched": "?status=running&watch=1", "failures": "failures/", "fleet": "fleet/",
-    "audit": "audit/",
+    "settings": "settings/", "audit": "audit/",
 }  # fmt: skip
 
 

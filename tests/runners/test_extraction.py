@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from leaderboard import proof
 from runners import catalog, extraction, record, resolving, runs, supervise
 from runners.extraction import NothingToExtract
-from runners.models import EvaluationRun, ModelRevision, Suite, SuiteTask, Task
+from runners.models import Benchmark, EvaluationRun, ModelRevision, Suite, SuiteTask, Task
 from tests import factories
 from tests.fake_openai import FakeOpenAI
 
@@ -217,6 +218,20 @@ def test_an_item_that_was_asked_in_other_words_ends_the_run_by_its_number_alone(
     assert (again.status, again.error_kind) == ("failed", "other_question")
     assert "Item 2 of ko_basic_" in again.error_text
     assert "비밀" not in again.error_text
+
+
+def test_a_private_set_stays_private(client: Client) -> None:
+    run = asked()
+    Benchmark.objects.update(is_private=True)
+    again = done(extracted(run))
+    assert numbers(again) == numbers(run)
+    task = "ko_basic_grammar_gen"
+    item = record.full_sample(again.results.get(task__name=task).samples.first())
+    question = item.prompt.split("문제: ")[1][:20]
+    for place in ("", "proof/", "samples/", f"samples/{task}/", f"samples/{task}/0/"):
+        page = client.get(f"/ko/runs/{again.pk}/{place}", follow=True).content.decode()
+        assert question not in page
+        assert "jsonl" not in page
 
 
 def test_what_is_asked_has_a_hash_of_its_own() -> None:
