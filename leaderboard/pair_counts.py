@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -144,14 +145,19 @@ class PairCounts:
 
     def digest(self) -> str:
         """SHA-256 of the counts, the same whatever the order of models and of votes; models without votes left out."""
-        order = sorted(range(len(self.models)), key=self.models.__getitem__)
-        lines = []
-        for i in order:
-            for j in order:
-                cell = (self.wins[i, j], self.ties[i, j], self.both_bad[i, j])
-                if any(cell):
-                    lines.append("\x1f".join([self.models[i], self.models[j], *(f"{count:.9g}" for count in cell)]))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        order = np.array(sorted(range(len(self.models)), key=self.models.__getitem__), dtype=np.int64)
+        cells = np.stack([self.wins, self.ties, self.both_bad], axis=-1)[np.ix_(order, order)]
+        found = np.nonzero(cells.any(axis=-1))
+        names = [self.models[i] for i in order]
+        text = "\n".join(
+            f"{names[i]}\x1f{names[j]}\x1f{wins:.9g}\x1f{ties:.9g}\x1f{bad:.9g}"
+            for i, j, (wins, ties, bad) in zip(*(part.tolist() for part in (*found, cells[found])), strict=True)
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _distinct(models: Iterable[str]) -> tuple[str, ...]:
