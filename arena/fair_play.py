@@ -64,7 +64,7 @@ def draws() -> list[Draw]:
     return [_draw(pool, shown) for pool in pools if pool.is_open]
 
 
-def _draw(pool: roster.Pool, shown: dict[tuple[str, int], int]) -> Draw:
+def _draw(pool: roster.Pool, battles: dict[tuple[str, int], int]) -> Draw:
     records = roster.records_of(pool.revisions.values())
     votes: dict[str, int] = {}
     for pair, record in records.items():
@@ -76,7 +76,7 @@ def _draw(pool: roster.Pool, shown: dict[tuple[str, int], int]) -> Draw:
             one.name,
             revision := pool.revisions[one.name],
             one,
-            shown.get((pool.kind, revision.pk), 0),
+            battles.get((pool.kind, revision.pk), 0),
             votes.get(one.name, 0),
             shares.get(one.name, 0.0),
         )
@@ -85,8 +85,9 @@ def _draw(pool: roster.Pool, shown: dict[tuple[str, int], int]) -> Draw:
     lines.sort(key=lambda line: (-line.share, line.name))
     names = [line.name for line in lines[:MOST_IN_MAP]]
     most = max(pool.table.values(), default=1.0)
-    rows = [(name, [_cell(pool, name, other, most) for other in names]) for name in names]
-    return Draw(pool.kind, lines, _organisations(lines), names, rows, len(lines) - len(names))
+    shown = {line.name: line.revision.language_model.display_name for line in lines[:MOST_IN_MAP]}
+    rows = [(shown[name], [_cell(pool, name, other, most) for other in names]) for name in names]
+    return Draw(pool.kind, lines, _organisations(lines), list(shown.values()), rows, len(lines) - len(names))
 
 
 def _cell(pool: roster.Pool, one: str, other: str, most: float) -> Cell:

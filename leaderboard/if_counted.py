@@ -40,20 +40,23 @@ Cells = list[tuple[str, str, Any, float]]
 
 def refresh(source: VoteSource, anchor: Anchor = None) -> bool:
     """Works the report out anew where votes have been left out; whether the pages have changed."""
-    last = newest(source.slug, tallies.OVERALL, "bt")
-    if last is None:
-        return False
     inputs = rating_inputs.read(source)
     found = compute(source, inputs.counts.get(tallies.OVERALL), anchor) if inputs.excluded else None
-    before = last.details.get(IF_COUNTED)
-    if before is not None and found is not None and before["groups"] == found["groups"]:
-        return False
-    if before is None and found is None:
-        return False
-    last.details[IF_COUNTED] = found
-    RatingSnapshot.objects.filter(pk=last.pk).update(details=last.details)
-    touch(PAGES)
-    return True
+    changed = False
+    for _ in range(3):  # a refit may store a newer snapshot meanwhile
+        last = newest(source.slug, tallies.OVERALL, "bt")
+        if last is None or not _differs(last.details.get(IF_COUNTED), found):
+            break
+        last.details[IF_COUNTED] = found
+        changed = bool(RatingSnapshot.objects.filter(pk=last.pk).update(details=last.details))
+    if changed:
+        touch(PAGES)
+    return changed
+
+
+def _differs(before: dict[str, Any] | None, found: dict[str, Any] | None) -> bool:
+    """Whether two reports say other things; when they were made is not one."""
+    return (before or {}).get("groups") != (found or {}).get("groups")
 
 
 def compute(source: VoteSource, counts: PairCounts | None, anchor: Anchor = None) -> dict[str, Any] | None:

@@ -79,6 +79,8 @@ def gallery(judge: Judge, kind: str) -> list[tuple[Judgment, Answer | None]]:
     """The newest reasons of one kind: a score or verdict, `unread`, `canary`, or any; two queries."""
     said: QuerySet[Judgment] = Judgment.objects.filter(judge=judge, run__withdrawn_at=None, repeat=0)
     said = said.filter(subject__revision__language_model__hidden_reason="")
+    # What a visitor wrote, and what a judge quotes of it, is shown on the page of that battle alone.
+    said = said.exclude(run=None, subject__is_recorded=False)
     if kind == "canary":
         said = said.exclude(canary="")
     elif kind == "unread":

@@ -10,6 +10,8 @@ from django.db.models import Count, Max
 
 from arena import chain
 from arena.models import Exclusion, Vote, VoteSource
+from arena.roster import SOURCE
+from judging import seats
 from leaderboard import agreement_numbers, if_counted
 from leaderboard.ratings import LIGHT, METHODS, refit
 
@@ -61,10 +63,11 @@ class Watch:
     def work(self) -> None:
         """What reads votes, where something has changed and the last time is long enough ago; seals the vote log."""
         for source in VoteSource.objects.order_by("slug"):
-            mark, now = _mark(source), time.monotonic()
+            now = time.monotonic()
             done, not_before = self._heavy.get(source.pk, ((), 0.0))
-            if mark != done and now >= not_before:
+            if now >= not_before and (mark := (*_mark(source), _verdicts(source))) != done:
                 refit(source, [method for method in METHODS if method not in LIGHT], self.anchor)
+                if_counted.refresh(source, self.anchor)
                 if not source.judge:
                     agreement_numbers.refresh(source)
                 ended = time.monotonic()
@@ -81,3 +84,8 @@ def _mark(source: VoteSource) -> tuple[object, ...]:
     )
     last = Vote.objects.filter(source=source).order_by("-pk").values_list("pk", flat=True).first()
     return (last, moved["last"], moved["lifted"], moved["at"])
+
+
+def _verdicts(source: VoteSource) -> int:
+    """Judges' verdicts on battles so far: they come after the votes, and agreement waits for them."""
+    return seats.open_rows().filter(status="done").count() if source.slug == SOURCE else 0

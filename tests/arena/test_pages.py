@@ -172,7 +172,7 @@ def test_fair_play_shows_the_probabilities_the_sampler_draws_with(client: Client
     Entry.objects.create(revision=gone, retired_at=timezone.now(), retired_reason="two newer ones of its family")
     open_battle()
     text = _text(client, "/en/arena/fair-play/")
-    assert one.slug in text and other.slug in text
+    assert one.language_model.display_name in text and other.language_model.display_name in text
     assert "100.0" in text, "two models are left: their pair is certain"
     assert "two newer ones of its family" in text
 

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from arena import roster, tallies, votes
+from arena import roster, tallies
 from arena.battles import delete_texts
 from arena.models import Battle, Entry, Report, Vote
 from arena.votes import cast_vote
@@ -28,7 +28,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def battle() -> Battle:
     roster.forget()
-    votes._prompt_limit.clear()
     make_contenders()
     LanguageModel.objects.update(licence="apache-2.0")
     made = open_battle()

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from arena import reveals, roster, tallies, votes
+from arena import reveals, roster, tallies
 from arena.models import Battle, Vote, Voter
 from arena.votes import cast_vote
 from judging import budgets, hints, judges, seats
@@ -30,7 +30,6 @@ FIRST_IS_BETTER = "왼쪽이 낫습니다.\n\n[[A]]"
 @pytest.fixture(autouse=True)
 def fresh() -> None:
     roster.forget()
-    votes._prompt_limit.clear()
 
 
 @pytest.fixture
@@ -263,3 +262,16 @@ def test_the_reveal_asks_again_until_the_judge_has_answered(client: Client) -> N
     work()
     done = client.get(f"/en/arena/battles/{battle.key}/").content.decode()
     assert 'hx-trigger="every 3s"' not in done and "About the same" in done
+
+
+def test_what_a_judge_says_of_a_live_battle_stands_on_no_other_page(client: Client) -> None:
+    judges.register_rule()
+    make_contenders()
+    voted()
+    queue_voted()
+    work()
+    seats.open_rows().update(reason="개인적인 질문을 인용합니다")
+    address = "/en/judges/gyeoru-rule-pair/"
+    assert "개인적인 질문을" in client.get(address).content.decode()
+    Conversation.objects.update(is_recorded=False)
+    assert "개인적인 질문을" not in client.get(address).content.decode()

@@ -13,6 +13,7 @@ from arena.models import Vote, VoteSource
 from leaderboard.if_counted import refresh
 from leaderboard.models import Rating
 from leaderboard.ratings import newest, refit
+from leaderboard.refitting import Watch
 from tests.arena.votes import make_source, make_vote
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +112,11 @@ def test_the_ledger_shows_both_ranks(client: Client, language: str) -> None:
     assert f"<b>{change.counted.rank}</b>" in text and f"{change.counted.rating:.1f}" in text
     assert chain.pseudonym("pusher")[:8] in text
     assert chain.pseudonym("pusher")[:8] not in client.get("/en/arena/ledger/").content.decode()
+
+
+def test_a_watch_works_it_out_with_what_reads_votes() -> None:
+    source, watch = arena(), Watch()
+    push(source, "d", 4, "pusher")
+    list(watch.look())
+    watch.work()
+    assert group(source, rule="targeted_voter").votes == 4
