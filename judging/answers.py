@@ -20,6 +20,7 @@ from judging.models import Answer, Question, QuestionSet
 from judging.question_sets import protocol_of
 from runners import judging_phase, runs
 from runners.adapters import chat
+from runners.child import environment
 from runners.child.calling import Breaker, CallFailed
 from runners.child.errors import ChildError
 from runners.models import Conversation, EvaluationRun, Message, Price
@@ -77,7 +78,11 @@ def _door(attempt: Attempt, pulse: Pulse) -> chat.Door:
     run = attempt.run
     at_once = run.settings.get("max_concurrency")
     if run.revision.lane != "gpu":
-        return chat.open_door(run.revision, int(at_once or CONCURRENCY))
+        door = chat.open_door(run.revision, int(at_once or CONCURRENCY))
+        told = {**environment.describe(), "engine": "chat", "max_concurrency": door.concurrency}
+        if not runs.note_environment(attempt.claim, {**told, "seed": run.settings.get("seed", 0)}):
+            raise Lost("another attempt has taken over")
+        return door
     assert attempt.session is not None
     told = attempt.session.serve(attempt, pulse)
     return chat.open_door(run.revision, int(at_once or told["concurrency"]), base_url=told["base_url"])

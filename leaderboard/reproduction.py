@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from runners.models import EvaluationRun, ModelRevision, Task, TaskResult
+from runners.models import EvaluationRun, ModelRevision, Suite, Task, TaskResult
 
 SEED = 1234
 NAMES: dict[str, str | Promise] = {
@@ -98,9 +98,9 @@ def evaluate_command(run: EvaluationRun) -> str:
 
 
 def harness_command(run: EvaluationRun, tasks: Iterable[Task]) -> str | None:
-    """The plain lm-eval command for a model that anybody can download; None for every other."""
+    """The plain lm-eval command for a model that anybody can download; None for every other, and for conversations."""
     revision, told = run.revision, {**run.environment, **run.settings}
-    if not revision.hub_id or run.answers_of:
+    if not revision.hub_id or run.answers_of or run.suite.kind == Suite.Kind.MULTI_TURN:
         return None
     arguments = {"pretrained": revision.hub_id, "revision": revision.commit_sha, "dtype": revision.dtype or "auto"}
     if told.get("max_length"):

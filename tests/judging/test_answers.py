@@ -41,6 +41,7 @@ def test_the_second_turn_is_asked_with_the_models_own_first_answer(server: FakeO
     assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
     assert second["messages"][:2] == [*first["messages"], {"role": "assistant", "content": KOREAN}]
     assert (run.status, run.lane, run.attempt) == ("judging", "judge", 0)
+    assert run.environment["engine"] == "chat" and run.environment["versions"]["openai"]
     assert Message.objects.filter(role="assistant").count() == 2
 
 
