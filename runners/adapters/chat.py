@@ -172,7 +172,7 @@ class Pool(Generic[Key]):
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency, self.outstanding = concurrency, 0
-        self._in_hand = concurrency // 2 + 1
+        self._in_hand = concurrency
         self._asked: queue.SimpleQueue[tuple[Key, Callable[[], Reply]] | None] = queue.SimpleQueue()
         self._came: queue.SimpleQueue[tuple[Key, Outcome | BaseException]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []

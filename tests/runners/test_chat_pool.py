@@ -14,7 +14,7 @@ def reply() -> Reply:
 
 def test_where_answers_come_one_by_one_few_calls_are_in_hand() -> None:
     pool: Pool[int] = Pool(8)
-    assert pool.free == 8 + 5
+    assert pool.free == 8 + 8
     gates = [threading.Event() for _ in range(pool.free)]
 
     def wait(gate: threading.Event) -> Reply:
@@ -25,7 +25,7 @@ def test_where_answers_come_one_by_one_few_calls_are_in_hand() -> None:
         pool.submit(number, lambda gate=gate: wait(gate))  # type: ignore[misc]
     gates[0].set()
     assert [key for key, _ in pool.collect(5)] == [0]
-    # Twelve are out, and a new call would only wait with its money reserved.
+    # Fifteen are out, and a new call would only wait with its money reserved.
     assert pool.free == 0
     for gate in gates:
         gate.set()
