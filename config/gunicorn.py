@@ -16,6 +16,8 @@ graceful_timeout = 10
 timeout = 60
 max_requests = 0
 backlog = 2048
+# A worker that died is back as soon as it is forked, not after two seconds of imports; and workers share that memory.
+preload_app = True
 accesslog = os.environ.get("GYEORU_ACCESS_LOG") or None
 loglevel = os.environ.get("GYEORU_LOG_LEVEL", "warning").lower()
 proc_name = "gyeoru-web"

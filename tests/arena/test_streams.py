@@ -214,3 +214,38 @@ def test_an_abandoned_stream_is_ended_and_not_votable(battle: Battle) -> None:
     Message.objects.update(created_at=old)
     assert battles.end_abandoned() == 1
     assert streams.take([(battle.stream_key, battle.voter.key)])[0].status == 409
+
+
+def test_forty_readers_who_leave_cost_nothing(client: Client, server: FakeOpenAI, battle: Battle) -> None:
+    for name in ("a", "b"):
+        server.behaviours[f"zebra-served-{name}"] = Behaviour(reply="가나다라 " * 2000, between=0.05)
+    keys = [battle.stream_key, *(_open(client).stream_key for _ in range(39))]
+
+    async def go() -> None:
+        door = new_door()
+        await asyncio.gather(*(read(door, key, _cookie(client), leave_after=0.8) for key in keys))
+
+    asyncio.run(go())
+    assert server.inflight_peak >= 40, "they were being answered"
+    limit = time.monotonic() + 2
+    while server.inflight and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert server.inflight == 0
+    assert set(Battle.objects.values_list("status", "error_kind")) == {("error", "reader_left")}
+    assert not Message.objects.filter(role="assistant").exists(), "no answer, no tokens, no cost"
+
+
+def test_the_longest_prompt_reaches_both_servers_whole(client: Client, server: FakeOpenAI, battle: Battle) -> None:
+    prompt = "가나다라마 " * 4_999 + "끝입니다다다"
+    assert len(prompt) == 30_000
+    assert client.post("/ko/arena/open/", {"kind": "live", "prompt": prompt}).status_code == 302
+    assert _read(client, Battle.objects.order_by("-pk")[0]).events[-1][0] == "done"
+    sent = [call.body["messages"] for call in server.calls if call.path.endswith("/chat/completions")]
+    assert sent == [[{"role": "user", "content": prompt}]] * 2
+
+
+@pytest.mark.parametrize("prompt", ["", "\x00\x1b\x07", "가" * 30_001])
+def test_a_prompt_that_cannot_be_sent_opens_nothing(client: Client, battle: Battle, prompt: str) -> None:
+    answer = client.post("/ko/arena/open/", {"kind": "live", "prompt": prompt})
+    assert answer.status_code == 422
+    assert Battle.objects.count() == 1
