@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from arena import demo
 from arena.tallies import LANGUAGE, MULTI_TURN, OVERALL
 from leaderboard.inference import wilson_interval
 from leaderboard.multi_turn_choice import category_title
@@ -60,12 +61,20 @@ def rank(row: Row) -> str:
     return str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low}–{row.rank_high}"
 
 
-def dots(table: Table, language: str) -> SafeString | str:
+def dots(table: Table, language: str, *, is_simulated: bool = False) -> SafeString | str:
+    """The interval dots; a simulated model has no page, its dot leads to the ledger."""
+    ledger = f"/{language}/arena/ledger/?source={demo.SOURCE}"
     title = _("Ratings with their 95 per cent intervals")
     return intervals(
         title,
         [
-            Dot(row.model.display_name, f"/{language}/models/{quote(row.model.slug)}/", row.rating, row.low, row.high)
+            Dot(
+                row.model.display_name,
+                ledger if is_simulated else f"/{language}/models/{quote(row.model.slug)}/",
+                row.rating,
+                row.low,
+                row.high,
+            )
             for row in table.rated
             if row.rating is not None
         ],

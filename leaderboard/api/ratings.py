@@ -16,7 +16,7 @@ from leaderboard.api.models import RATINGS
 from leaderboard.api.registry import ApiError, choice, endpoint, words
 from leaderboard.api.respond import JSON, encode, send
 from leaderboard.rating_standings import Row, Standing, Table, key_of, of_models, rated_sources, rating_pages
-from leaderboard.ratings import METHODS
+from leaderboard.ratings import IF_COUNTED, METHODS
 from leaderboard.views.boards import respond
 from runners.models import LanguageModel
 
@@ -139,7 +139,8 @@ def _filled(table: Table) -> dict[str, Any]:
         "votes": snapshot.n_votes,
         "excluded": snapshot.excluded,
         "warnings": snapshot.warnings,
-        "details": snapshot.details,
+        # The report on left-out votes names models by slug, hidden ones too: the ledger shows it without those.
+        "details": {key: value for key, value in snapshot.details.items() if key != IF_COUNTED},
         "rows": [_row(row) for row in table.rows],
     }
 

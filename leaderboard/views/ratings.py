@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
-from arena import chain, rules
+from arena import chain, demo, rules
 from arena.models import Vote, VoteSource
 from arena.tallies import OVERALL, in_category
 from leaderboard import rating_page
@@ -94,12 +94,13 @@ def _body(standing: Standing, choice: Choice, language: str, path: str) -> bytes
             "gauges": rating_page.gauges(standing, choice),
             "target": round(TARGET),
             "style_note": rating_page.style_note(standing) if choice.method == "bt-style" else "",
+            "is_simulated": standing.source.slug == demo.SOURCE,
             "fragility": rating_page.fragility(standing),
             "csv": path.rstrip("/") + ".csv" + choice.query(view="table"),
             "api": "/api/v1/ratings" + choice.query(source=standing.source.slug, view="table"),
         }  # fmt: skip
         if choice.view == "table" and table:
-            context["chart"] = rating_page.dots(table, language)
+            context["chart"] = rating_page.dots(table, language, is_simulated=standing.source.slug == demo.SOURCE)
         elif choice.view == "methods":
             names, compared = rating_page.switchboard(standing, choice)
             context |= {

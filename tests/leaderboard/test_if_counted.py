@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from arena import chain, if_counted, tallies
+from arena import chain, demo, if_counted, tallies
 from arena.models import Vote, VoteSource
 from leaderboard.if_counted import refresh
 from leaderboard.models import Rating
@@ -120,3 +120,15 @@ def test_a_watch_works_it_out_with_what_reads_votes() -> None:
     list(watch.look())
     watch.work()
     assert group(source, rule="targeted_voter").votes == 4
+
+
+def test_the_demo_says_that_it_is_simulated_and_links_no_page_that_is_not_there(client: Client) -> None:
+    demo.fill()
+    source = VoteSource.objects.get(slug=demo.SOURCE)
+    refit(source, ("bt",))
+    refresh(source)
+    text = client.get(f"/en/arena/ratings/?source={demo.SOURCE}").content.decode()
+    assert "They are simulated" in text and "model-06" in text and "/models/rigging-demo" not in text
+    ledger = client.get(f"/en/arena/ledger/?source={demo.SOURCE}").content.decode()
+    assert "model-06" in ledger and "If they counted" in ledger
+    assert "if_counted" not in client.get(f"/api/v1/ratings?source={demo.SOURCE}").content.decode()
