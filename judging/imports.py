@@ -185,7 +185,9 @@ def _store_answers(shelf: Shelf, batch: Sequence[formats.Answer], done: Imported
         ]
         done.stored += 1
     Message.objects.bulk_create(messages, batch_size=BATCH)
-    Answer.objects.bulk_update(answers.values(), ["fidelity", "quality"], batch_size=100)
+    # Each further column of a bulk update costs as much as the first.
+    columns = ["fidelity", "quality"] if any(one.quality for _, one in placed) else ["fidelity"]
+    Answer.objects.bulk_update(answers.values(), columns, batch_size=100)
 
 
 def _message(conversation: int, turn: int, text: str | None) -> Message:
