@@ -122,6 +122,8 @@ def grow(times: int) -> None:
         f"SELECT external_id || ':' || number, {kept} FROM copies, arena_vote WHERE true"
     )
     with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # copies of sound rows: their references need no second look
+            cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(copy, [times - 1])
         fields = ("left_wins", "right_wins", "ties", "both_bad")
         PairTally.objects.update(**{field: F(field) * times for field in fields})
