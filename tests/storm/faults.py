@@ -108,7 +108,8 @@ class Crew:
 
 @dataclass
 class Storm:
-    """Injects faults. `duplicate` gives a random hint twice more; `spares` names the workers left alone for now."""
+    """Injects faults. `duplicate` gives a random hint twice more; `spares` names the workers left alone for now; `may`
+    is asked once more right before a worker at work is struck: it may have taken another run meanwhile."""
 
     crew: Crew
     redis: Redis
@@ -116,6 +117,7 @@ class Storm:
     lease: float
     chance: random.Random
     spares: Callable[[], set[int]] = set
+    may: Callable[[int], bool] = lambda worker: True
     done: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
     orphans: list[tuple[float, list[int]]] = field(default_factory=list)
@@ -141,6 +143,8 @@ class Storm:
             return self._quietly(self.redis.restart_empty)
         worker = self.chance.choice(able) if able else 0
         below = family(worker) if worker else []
+        if below and not self.may(worker):
+            return False
         if kind == "worker SIGKILL" and worker:
             send([worker], signal.SIGKILL)
             self.orphans.append((time.monotonic(), below))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from tests.lanes import ROOT
 from tests.storm.faults import Crew, Redis, Storm
 
 WORKERS = 4
-RUNS_A_SECOND = 5.0
-BACKLOG = 16
-PATIENCE = 60.0
+RUNS_A_SECOND = float(os.environ.get("STORM_RATE", "5"))
+# Runs submitted before earlier ones have ended; 0: as many as come.
+BACKLOG = int(os.environ.get("STORM_BACKLOG", "16"))
+PATIENCE = float(os.environ.get("STORM_PATIENCE", "60"))
 RUNS_A_REVISION = 4
 
 
@@ -34,6 +35,8 @@ def main(seconds: float, seed: int) -> dict[str, Any]:
     django.setup()
     from django.conf import settings
 
+    from runners.models import EvaluationRun
+
     home = Path(settings.HOME)
     prepare()
     redis = Redis(home)
@@ -43,12 +46,14 @@ def main(seconds: float, seed: int) -> dict[str, Any]:
         stderr=(home / "reconciler.log").open("ab"),
     )  # fmt: skip
     chance = random.Random(seed)
-    storm = Storm(crew, redis, duplicator(chance), settings.LEASE_SECONDS, chance, spared)
+    hits = Hits()
+    storm = Storm(crew, redis, duplicator(chance), settings.LEASE_SECONDS, chance, spared, hits)
     submit = Submissions(seconds)
     try:
         crew.keep()
         time.sleep(2)
         storm.rage(seconds, submit)
+        left = EvaluationRun.objects.active().count()
         ended = settle(storm)
         # Zombies wake now, and try to write.
         limit = time.monotonic() + 15
@@ -62,7 +67,39 @@ def main(seconds: float, seed: int) -> dict[str, Any]:
         crew.stop()
         reconciler.wait()
         redis.stop()
-    return count(storm, ended, home)
+    return count(storm, ended, home) | {"left_after_the_storm": left} | hits.until_the_end()
+
+
+class Hits:
+    """The runs that a fault struck, by when it last did, and how long each then took to end well."""
+
+    def __init__(self) -> None:
+        self.at: dict[int, datetime] = {}
+
+    def __call__(self, worker: int) -> bool:
+        """Notes the worker's run as struck now; False where that is in a later attempt and must be spared."""
+        from runners.models import EvaluationRun
+
+        running = EvaluationRun.objects.filter(status="running", worker__endswith=f"-{worker}")
+        attempts = dict(running.values_list("pk", "attempt"))
+        if any(attempt >= 2 for attempt in attempts.values()):
+            return False
+        self.at |= dict.fromkeys(attempts, datetime.now(UTC))
+        return True
+
+    def until_the_end(self) -> dict[str, Any]:
+        """Median and worst seconds from a fault to the end of the run it struck, repair and repetition together."""
+        from runners.models import EvaluationRun
+
+        ends = EvaluationRun.objects.filter(pk__in=self.at, status="finished").values_list("pk", "finished_at")
+        took = sorted((end - self.at[pk]).total_seconds() for pk, end in ends)
+        if not took:
+            return {}
+        return {
+            "struck_runs": len(took),
+            "struck_median_seconds": took[len(took) // 2],
+            "struck_worst_seconds": took[-1],
+        }
 
 
 def prepare() -> None:
@@ -84,7 +121,8 @@ def prepare() -> None:
 class Submissions:
     """Runs submitted evenly over the storm, several for each model so that one loading serves more than one.
 
-    No more than BACKLOG at once: how fast the fleet repairs itself is measured, not how fast the machine is.
+    No more than BACKLOG at once: how fast the fleet repairs itself is measured, not how fast the machine is
+    (docs/benchmarks.md has both).
     """
 
     def __init__(self, seconds: float) -> None:
@@ -97,8 +135,8 @@ class Submissions:
         from tests.factories import make_revision
 
         now_due = min(self.total, int(self.total * elapsed / (self.seconds * 0.97)))
-        room = BACKLOG - EvaluationRun.objects.active().count() if self.made < now_due else 0
-        for _ in range(min(room, now_due - self.made)):
+        due = max(0, now_due - self.made)
+        for _ in range(min(BACKLOG - EvaluationRun.objects.active().count(), due) if due and BACKLOG else due):
             if self.made % RUNS_A_REVISION == 0:
                 self.revision = make_revision(f"maker/model-{self.made}")
                 folder = hub.folder(self.revision.hub_id, self.revision.commit_sha)
@@ -176,6 +214,7 @@ def count(storm: Storm, ended: float | None, home: Path) -> dict[str, Any]:
         "longest_orphan": storm.longest_orphan,
         "mean_seconds_a_run": mean.total_seconds(),
         "not_finished": Counter(EvaluationRun.objects.exclude(status="finished").values_list("status", "error_kind")),
+        "failed_attempts": list(EvaluationRun.objects.filter(status="failed").values_list("attempts_log", flat=True)),
         "endings": Counter(
             entry["kind"] for log in EvaluationRun.objects.values_list("attempts_log", flat=True) for entry in log
         ),
