@@ -80,8 +80,9 @@ class Reveal:
 
     @property
     def may_change(self) -> bool:
-        """Whether to look again soon: a judge has not answered, or the vote is too new for any to have been asked."""
-        return any(view.is_waiting for view in self.judges) or (self.is_fresh and not self.judges)
+        """Whether to look again soon: a judge has not answered, or the vote is too new for one to have compared."""
+        compared = any(view.winner and view.left_score is None for view in self.judges)
+        return any(view.is_waiting for view in self.judges) or (self.is_fresh and not compared)
 
 
 JUDGES: list[Callable[[Battle], list[JudgeView]]] = []

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from arena import reveals, roster, tallies
 from arena.models import Battle, Vote, Voter
+from arena.reveals import JudgeView
 from arena.votes import cast_vote
 from judging import budgets, hints, judges, seats
 from judging.models import Budget, Judge, Judgment, Seat
@@ -275,3 +276,11 @@ def test_what_a_judge_says_of_a_live_battle_stands_on_no_other_page(client: Clie
     assert "개인적인 질문을" in client.get(address).content.decode()
     Conversation.objects.update(is_recorded=False)
     assert "개인적인 질문을" not in client.get(address).content.decode()
+
+
+def test_a_fresh_reveal_with_grades_alone_waits_for_the_comparison() -> None:
+    graded, compared = JudgeView("j", "a", 8.0, 3.0), JudgeView("k", "b")
+    others = reveals.Others(0, 0, 0, 0)
+    assert reveals.Reveal([], others, [graded], is_fresh=True).may_change
+    assert not reveals.Reveal([], others, [graded, compared], is_fresh=True).may_change
+    assert not reveals.Reveal([], others, [graded]).may_change
