@@ -15,13 +15,15 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from arena import screening
-from arena.models import Battle, Exclusion, Vote
+from arena.models import Battle, Exclusion, Vote, VoteSource
+from arena.roster import SOURCE
 from judging import seats
 from judging.models import Judge, Judgment, Seat
 from runners.models import Conversation
 
 STEP_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 3600.0
+FORGET_SECONDS: Final = 60.0
 SETTLED: Final = timedelta(seconds=2)
 """A vote with a lower id may be stored a moment after one with a higher id."""
 BATCH: Final = 100
@@ -29,7 +31,7 @@ _last: dict[str, float] = {}
 
 
 def watch() -> None:
-    """A step of the reconciler: new votes every two seconds, all of them once an hour."""
+    """A step of the reconciler: new votes every two seconds, deleted battles every minute, everything once an hour."""
     now = time.monotonic()
     if now - _last.get("step", -STEP_SECONDS) < STEP_SECONDS:
         return
@@ -38,7 +40,9 @@ def watch() -> None:
     if sweep:
         _last["sweep"] = now
     queue_voted(sweep=sweep)
-    forget_deleted(timedelta(days=36500) if sweep else timedelta(minutes=10))
+    if sweep or now - _last.get("forget", -FORGET_SECONDS) >= FORGET_SECONDS:
+        _last["forget"] = now
+        forget_deleted(timedelta(days=36500) if sweep else timedelta(minutes=10))
 
 
 def queue_voted(*, sweep: bool = False) -> int:
@@ -56,7 +60,7 @@ def queue_voted(*, sweep: bool = False) -> int:
 
 def _new(judge: Judge) -> int:
     seat = Seat.objects.get(judge=judge)
-    found = Vote.objects.filter(battle__isnull=False, pk__gt=seat.up_to_vote, cast_at__lt=timezone.now() - SETTLED)
+    found = _own().filter(pk__gt=seat.up_to_vote, cast_at__lt=timezone.now() - SETTLED)
     votes = list(found.order_by("pk").values_list("pk", flat=True)[:BATCH])
     if not votes:
         return 0
@@ -79,7 +83,13 @@ def earnest() -> QuerySet[Vote]:
     """Votes on battles that still have their texts, left out by no rule but the quarantine of new votes."""
     out = Exclusion.objects.filter(vote=OuterRef("pk"), lifted_at=None).exclude(rule=screening.QUARANTINE)
     whole = Q(battle__mode=Battle.Mode.BLIND, battle__deleted_at=None, battle__right__isnull=False)
-    return Vote.objects.filter(whole, ~Exists(out)).exclude(battle__left=F("battle__right"))
+    return _own().filter(whole, ~Exists(out)).exclude(battle__left=F("battle__right"))
+
+
+def _own() -> QuerySet[Vote]:
+    """Votes on this site's battles; by their source, so that millions of imported votes are never passed over."""
+    source = VoteSource.objects.filter(slug=SOURCE).values_list("pk", flat=True).first()
+    return Vote.objects.filter(source=source, battle__isnull=False) if source else Vote.objects.none()
 
 
 def _pairs(votes: QuerySet[Vote]) -> list[tuple[int, int]]:
