@@ -39,8 +39,9 @@ class TaskDefinition:
     `items` names the set of items: tasks with the same `items` ask the same questions, with the same `item_id`s, in
     another mode. `chance` is the value that guessing among the options gives (0..1); None where it is not known.
     `n_docs` is the size of the public test set; `size` is the same where it was published elsewhere and entered after
-    the suite, and is no part of the suite's hash: what is asked does not follow from it. `dataset` is the release's folder below GYEORU_DATASETS, `hub_id` its
-    repository on the Hub; `revision` None means: pinned by the first run that resolves it.
+    the suite, and is no part of the suite's hash: what is asked does not follow from it. `dataset` is the release's
+    folder below GYEORU_DATASETS, `hub_id` its repository on the Hub; `revision` None means: pinned by the first run
+    that resolves it.
     """
 
     name: str
