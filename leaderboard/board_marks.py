@@ -16,9 +16,9 @@ def marks(model_slug: str, language: str, rollback: Rollback | None, drift: Alar
     found = []
     if rollback is not None:
         why = _("rolled back because: %(reason)s") % {"reason": rollback.reason}
-        href = f"/{language}/runs/{rollback.run_id}/"
-        found.append(f'<a class=flag href="{href}" title="{escape(why)}">↺ {_("rolled back")}</a>')
+        href, back = f"/{language}/runs/{rollback.run_id}/", _("rolled back")
+        found.append(f'<a class=flag href="{href}" title="{escape(why)}">↺ {escape(back)}</a>')
     if drift is not None:
-        href = f"/{language}/models/{escape(model_slug)}/#drift"
-        found.append(f'<a class=flag href="{href}" title="{escape(drift_page.said(drift))}">△ {_("model changed")}</a>')
+        href, changed = f"/{language}/models/{escape(model_slug)}/#drift", _("model changed")
+        found.append(f'<a class=flag href="{href}" title="{escape(drift_page.said(drift))}">△ {changed}</a>')
     return found

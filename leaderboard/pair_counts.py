@@ -58,7 +58,7 @@ class PairCounts:
         model or outcome, or a model against itself.
         """
         names = _distinct(models)
-        a, b, code = (np.asarray(column) for column in (left, right, outcome))
+        a, b, code = (np.asarray(column, None if np.size(column) else np.int64) for column in (left, right, outcome))
         size = len(names)
         if a.size and not 0 <= min(a.min(), b.min()) <= max(a.max(), b.max()) < size:
             raise ValueError(f"a vote names a model outside the {size} given")
