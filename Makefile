@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := check
-.PHONY: setup run test check bench storm lock clean translations
+.PHONY: setup run test static check bench storm lock clean translations
 
 setup: .venv/.run ## the environment the site runs in
 
@@ -31,7 +31,7 @@ run: .venv/.run ## the whole site on http://localhost:8000
 test: .venv/.dev ## every lane: SQLite, PostgreSQL, workers, browser, torch (LANES="sqlite browser" for some)
 	@$(BIN)/python -m tests.lanes $(LANES)
 
-check: .venv/.dev ## format, lint, types, floors, migrations, translations, docs, fast tests
+static: .venv/.dev ## format, lint, types, floors, migrations, translations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -39,7 +39,9 @@ check: .venv/.dev ## format, lint, types, floors, migrations, translations, docs
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level ERROR
 	$(BIN)/python -m tests.translations --check
-	$(BIN)/python -m tests.lanes sqlite
+
+check: static ## the same, and the fast tests
+	@$(BIN)/python -m tests.lanes sqlite
 
 bench: .venv/.dev ## speed and memory as ratios against a peer or a limit of the same run
 	@$(BIN)/python -m bench

@@ -14,8 +14,8 @@ class Alarm(models.Model):
     """One trouble. At most one is open per kind and key; `told_at` is when mail and webhooks took the message.
 
     A row of kind model_drift is also the mark on its revision's timeline: `about_at` is when the change began,
-    `figures` its size with the interval. It ends when the canary is back within its noise, or when staff takes the new level for
-    normal (`accepted_at`), from which day on the watch compares with that.
+    `figures` its size with the interval. It ends when the canary is back within its noise, or when staff takes the new
+    level for normal (`accepted_at`), from which day on the watch compares with that.
     """
 
     class Kind(models.TextChoices):
