@@ -102,7 +102,7 @@ class Proof:
     def is_rerun(self) -> bool:
         """Whether the very same job was asked again, and not another revision or setting."""
         same = (self.run.revision_id, self.run.suite_id) == (self.other.revision_id, self.other.suite_id)
-        return same and self.run.settings == self.other.settings
+        return same and self.run.settings == self.other.settings and not self.run.only_host
 
 
 def prove(run: EvaluationRun, other: EvaluationRun) -> Proof:

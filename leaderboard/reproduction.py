@@ -16,6 +16,7 @@ from runners.models import EvaluationRun, ModelRevision, Suite, Task, TaskResult
 SEED = 1234
 NAMES: dict[str, str | Promise] = {
     "engine": _("Engine"),
+    "host": _("Machine"),
     "python": "Python",
     "platform": _("Platform"),
     "cpus": _("Processor cores"),

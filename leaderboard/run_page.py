@@ -14,7 +14,7 @@ from leaderboard.aggregate import Average, Cell, macro_average
 from leaderboard.explanations import Explanation, explain
 from runners import specify
 from runners.models import EvaluationRun, Suite, SuiteTask, Task, TaskResult
-from runners.waiting import Line, Seconds
+from runners.waiting import Bond, Line, Seconds
 
 ENDED = ("finished", "failed", "cancelled")
 LOG_LINES = 12
@@ -61,6 +61,7 @@ class RunPage:
     lines: list[TaskLine]
     average: Average
     position: int | None
+    bond: Bond | None
     eta: Seconds | None
     elapsed: float | None
     attempts: list[Ended]
@@ -112,6 +113,7 @@ def read(run: EvaluationRun) -> RunPage:
         lines=lines,
         average=macro_average(cells),
         position=line.position(run.pk) if line else None,
+        bond=line.bond(run) if line and run.status == "queued" else None,
         eta=line.eta(run.pk) if line else None,
         elapsed=_elapsed(run),
         attempts=[_ended(entry) for entry in run.attempts_log],

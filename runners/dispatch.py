@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from runners import clock, runs
+from runners import clock, machines, runs
 from runners.adapters import queue
 from runners.models import EvaluationRun, Worker
 
@@ -36,13 +35,10 @@ def step() -> str:
     try:
         waiting = {run.pk: run for run in runs.reconcile()}
         for lane in settings.LANES:
-            heads = EvaluationRun.objects.in_line(lane).values_list("pk", flat=True)[:HEAD]
-            due = [pk for pk in heads if pk in waiting]
-            # Workers that are busy for hours must not find a hint a minute of every run before them.
-            room = HEAD - queue.length(lane) if due else 0
-            for run_id in due[: max(0, room)]:
-                queue.hint(lane, run_id)
-                runs.hinted([run_id])
+            # A line for each machine that runs are bound to: one that is silent holds nobody else up.
+            bound = {run.only_host for run in waiting.values() if run.lane == lane and run.only_host}
+            for host in ("", *sorted(bound)):
+                _hint(lane, host, waiting.keys())
         for outbox in OUTBOXES:
             outbox()
     except queue.QueueUnreachable as error:
@@ -50,9 +46,21 @@ def step() -> str:
     return ""
 
 
+def _hint(lane: str, host: str, waiting: Collection[int]) -> None:
+    """Hints of the first runs of a line, as far as there is room for them."""
+    heads = EvaluationRun.objects.in_line(lane).filter(only_host=host).values_list("pk", flat=True)[:HEAD]
+    due = [pk for pk in heads if pk in waiting]
+    # Workers that are busy for hours must not find a hint a minute of every run before them.
+    line = queue.line(lane, host)
+    room = HEAD - queue.length(line) if due else 0
+    for run_id in due[: max(0, room)]:
+        queue.hint(line, run_id)
+        runs.hinted([run_id])
+
+
 def report(note: str) -> None:
     """The reconciler's own sign of life, with what stands in its way."""
-    host = socket.gethostname()
+    host = machines.here()
     Worker.objects.update_or_create(
         name=f"{LANE}-{host}",
         defaults={

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import Q
 
-from runners import clock, supervise
+from runners import clock, machines, supervise
 from runners.models import EvaluationRun, Worker
 
 # How many of a line's first runs a worker tries to claim, where others are at them in the same moment.
@@ -48,7 +48,10 @@ def execute_run(run_id: int) -> None:
 
 
 def first(run_id: int) -> list[int]:
-    """The runs at the head of the line that `run_id` stands or stood in, those that are due, in their order."""
+    """The runs at the head of the line that `run_id` stands or stood in, those that are due, in their order.
+
+    Those that are bound to another machine are passed over.
+    """
     lane = EvaluationRun.objects.filter(pk=run_id).values_list("lane", flat=True).first()
     due = EvaluationRun.objects.in_line(lane or "").filter(Q(not_before=None) | Q(not_before__lte=clock.now()))
-    return list(due.filter(cancel_requested_at=None).values_list("pk", flat=True)[:TRIED])
+    return list(due.for_host(machines.here()).filter(cancel_requested_at=None).values_list("pk", flat=True)[:TRIED])

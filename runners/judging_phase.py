@@ -19,7 +19,7 @@ LANE = "judge"
 
 def claim(run_id: int, worker: str) -> runs.Claim | None:
     """Takes a run whose answers wait for their judges; None where another was first or nothing waits."""
-    return runs.take(run_id, worker, waiting="judging", status="judging")
+    return runs.take(run_id, worker, Q(status="judging"), status="judging")
 
 
 def to_judging(claim: runs.Claim) -> bool:

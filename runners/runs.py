@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat, Greatest
 
-from runners import clock, endings, schema
+from runners import clock, endings, machines, schema
 from runners.models import EvaluationRun, Generation, ModelRevision, Suite
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,11 @@ def request(
     reason: str = "",
     rerun_of: EvaluationRun | None = None,
     priority: int = 0,
+    only_host: str = "",
 ) -> EvaluationRun:
-    """A new queued run. Freezes the revision. Raises AlreadyActive where the same is under way."""
+    """A new queued run, bound to `only_host` if named. Freezes the revision. Raises AlreadyActive where the same is
+    under way, bound to the same machine or likewise to none.
+    """
     run_settings = run_settings or {}
     mark = fingerprint(revision, suite, run_settings)
     try:
@@ -87,10 +90,11 @@ def request(
                 reason=reason,
                 rerun_of=rerun_of,
                 priority=priority,
+                only_host=only_host,
             )
             ModelRevision.objects.filter(pk=revision.pk, frozen_at=None).update(frozen_at=clock.now())
     except IntegrityError:
-        twin = EvaluationRun.objects.active().filter(fingerprint=mark).first()
+        twin = EvaluationRun.objects.active().filter(fingerprint=mark, only_host=only_host).first()
         if twin is None:
             raise
         raise AlreadyActive(twin) from None
@@ -98,18 +102,18 @@ def request(
 
 
 def claim(run_id: int, worker: str) -> Claim | None:
-    """Takes a waiting run for this worker; None where another was first, it is not due, or it waits no more."""
-    return take(run_id, worker, waiting="queued", status="running")
+    """Takes a waiting run for this worker; None where another was first, it waits no more, or not yet, or not here."""
+    return take(run_id, worker, Q(status="queued", only_host__in=("", machines.here())), status="running")
 
 
-def take(run_id: int, worker: str, *, waiting: str, status: str) -> Claim | None:
-    """A new attempt at a run in state `waiting` that nobody holds, now in state `status`."""
+def take(run_id: int, worker: str, waiting: Q, *, status: str) -> Claim | None:
+    """A new attempt at a run that is `waiting` and that nobody holds, now in state `status`."""
     if problem := schema.mismatch():
         log.error("run %s is not taken: %s", run_id, problem)
         return None
     now, token = clock.now(), secrets.token_hex(16)
     taken = EvaluationRun.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=now), pk=run_id, status=waiting, token="", cancel_requested_at=None
+        waiting, Q(not_before=None) | Q(not_before__lte=now), pk=run_id, token="", cancel_requested_at=None
     ).update(
         status=status,
         attempt=F("attempt") + 1,
@@ -158,8 +162,8 @@ def cancel_requested(claim: Claim) -> bool:
 
 
 def note_environment(claim: Claim, environment: dict[str, Any]) -> bool:
-    """Stores what the run really ran on (versions, GPU, shas) for whoever wants to repeat it."""
-    return bool(held(claim).update(environment=environment))
+    """Stores what the run really ran on (machine, versions, GPU, shas) for whoever wants to repeat it."""
+    return bool(held(claim).update(environment={"host": machines.here(), **environment}))
 
 
 def finish(claim: Claim) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from runners import extraction, fetching, record, runs, specify
+from runners import extraction, fetching, machines, record, runs, specify
 from runners.adapters.harness import Child
 from runners.attempts import Attempt, Cancelled, Drained, Failure, Lost, Pulse, Stopped, beat
 from runners.logs import for_the_public
@@ -49,7 +48,7 @@ def execute(
     False where there was nothing to claim. on_beat is called after every heartbeat (a progress bar, a worker's own sign
     of life); draining is asked at every heartbeat and makes the attempt give its run back.
     """
-    worker = worker or socket.gethostname()
+    worker = worker or machines.here()
     claim = runs.claim(run_id, worker)
     if claim is None:
         return False
@@ -113,7 +112,8 @@ class Session:
             return None
         if Worker.objects.filter(name=worker, is_draining=True).exists():
             return None
-        waiting = EvaluationRun.objects.in_line(run.lane).filter(revision=run.revision).values_list("pk", flat=True)
+        mine = EvaluationRun.objects.in_line(run.lane).for_host(machines.here())
+        waiting = mine.filter(revision=run.revision).values_list("pk", flat=True)
         return next(filter(None, (runs.claim(pk, worker) for pk in waiting[:8])), None)
 
     @property

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.db.models import Q
 from django.utils import timezone
@@ -41,6 +42,18 @@ def eta(run: EvaluationRun) -> Seconds | None:
 
 
 @dataclass(frozen=True)
+class Bond:
+    """The one machine that may take a run, as its lane's workers there were last heard.
+
+    state: "live"; "drained" (heard, but none takes a run); "silent" since `heard_at`; "gone" (no worker is known).
+    """
+
+    host: str
+    state: Literal["live", "drained", "silent", "gone"]
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Line:
     """The queue at one moment, for every lane. Times are seconds from `at`.
 
@@ -64,6 +77,10 @@ class Line:
         span = self.spans.get(run_id, UNKNOWN)
         return None if math.isinf(span[1]) else span
 
+    def bond(self, run: EvaluationRun) -> Bond | None:
+        """What a run that is bound to a machine waits for; None for a run that any may take."""
+        return _bond(run, self.fleet, self.at) if run.only_host else None
+
     @classmethod
     def now(cls) -> Line:
         """The line as the database has it. Four queries whatever its length."""
@@ -75,8 +92,9 @@ class Line:
             .defer("log_tail", "environment", "attempts_log", "error_text")
         )
         fleet = list(Worker.objects.select_related("current_run").order_by("lane", "name"))
-        alive = [worker.lane for worker in fleet if worker.heartbeat_at > at - LIVE and not worker.is_draining]
-        workers = Counter(alive)
+        alive = [worker for worker in fleet if worker.heartbeat_at > at - LIVE and not worker.is_draining]
+        workers = Counter(worker.lane for worker in alive)
+        hosts = {lane: {worker.host for worker in alive if worker.lane == lane} for lane in {r.lane for r in active}}
         pace = _Pace.of({run.suite_id for run in active})
         positions: dict[int, int] = {}
         spans: dict[int, Seconds] = {}
@@ -84,8 +102,20 @@ class Line:
             runs = [run for run in active if run.lane == lane]
             waiting = [run for run in runs if run.status == "queued"]
             positions |= {run.pk: place for place, run in enumerate(waiting, start=1)}
-            spans |= _schedule([run for run in runs if run.status == "running"], waiting, workers[lane], pace, at)
+            # A machine that is away keeps its runs, and nobody else waits for those.
+            able = [run for run in waiting if not run.only_host or _bond(run, fleet, at).state == "live"]
+            spans |= _schedule([run for run in runs if run.status == "running"], able, workers[lane], pace, at)
+            spans |= {run.pk: UNKNOWN for run in waiting if run.only_host and hosts[lane] != {run.only_host}}
         return cls(at, active, fleet, positions, spans, workers)
+
+
+def _bond(run: EvaluationRun, fleet: Iterable[Worker], at: datetime) -> Bond:
+    there = [worker for worker in fleet if (worker.lane, worker.host) == (run.lane, run.only_host)]
+    heard = [worker for worker in there if worker.heartbeat_at > at - LIVE]
+    last = max((worker.heartbeat_at for worker in there), default=None)
+    if any(not worker.is_draining for worker in heard):
+        return Bond(run.only_host, "live", last)
+    return Bond(run.only_host, "drained" if heard else "silent" if there else "gone", last)
 
 
 @dataclass

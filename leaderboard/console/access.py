@@ -30,6 +30,7 @@ NEEDED = {
     "judge": RUNS,
     "repeat": RUNS,
     "parity": RUNS,
+    "unbind": RUNS,
     "reextract": RUNS,
     "hide": MODELS,
     "show": MODELS,

@@ -35,6 +35,7 @@ class Press:
     priority: int = 0
     suite: Suite | None = None
     revision: ModelRevision | None = None
+    host: str = ""
     batch: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
@@ -210,9 +211,17 @@ def _reextract(run: EvaluationRun, press: Press) -> Done:
 
 def _parity(run: EvaluationRun, press: Press) -> Done:
     try:
-        return Done(parity.request(run, by=press.by, reason=press.reason.strip(), revision=press.revision))
+        made = parity.request(run, by=press.by, reason=press.reason.strip(), revision=press.revision, host=press.host)
     except parity.NothingToCompare as nothing:
         raise Refused(str(nothing)) from nothing
+    return Done(made, {"host": press.host} if press.host else {})
+
+
+def _unbind(run: EvaluationRun, press: Press) -> Done:
+    """Lets any machine run what waits for one of them, as when that one is gone."""
+    if not parity.unbind(run):
+        raise Refused(_("It does not wait for a machine of its own."))
+    return Done(details={"was": run.only_host})
 
 
 VERBS: dict[str, Callable[[EvaluationRun, Press], Done]] = {
@@ -224,5 +233,6 @@ VERBS: dict[str, Callable[[EvaluationRun, Press], Done]] = {
     "judge": _judge_again,
     "repeat": _repeat,
     "parity": _parity,
+    "unbind": _unbind,
     "reextract": _reextract,
 }

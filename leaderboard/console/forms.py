@@ -30,6 +30,7 @@ class ActionForm(ReasonForm):
     priority = forms.IntegerField(required=False, min_value=PRIORITIES.start, max_value=PRIORITIES.stop - 1)
     suite = forms.ModelChoiceField(Suite.objects.filter(published_at__isnull=False, retired_at=None), required=False)
     revision = forms.ModelChoiceField(ModelRevision.objects.all(), required=False, to_field_name="slug")
+    host = forms.CharField(required=False, max_length=200)
 
     def __init__(self, data: QueryDict) -> None:
         super().__init__(data)
@@ -38,6 +39,8 @@ class ActionForm(ReasonForm):
     def clean(self) -> dict[str, object]:
         values = super().clean() or {}
         needs = {"priority": "priority", "repeat": "suite", "parity": "revision"}.get(str(values.get("action")), "")
+        if values.get("host"):
+            needs = ""
         if needs and values.get(needs) is None and needs not in self.errors:
             self.add_error(needs, forms.ValidationError(_("This action needs it."), code="required"))
         if not self.run_ids():

@@ -23,7 +23,7 @@ TOLD = 5
 # What can become of the runs of an older version; the third choice is to leave them.
 BUMPS = ("reextract", "repeat")
 # What a refused press brings along besides the runs, so that only the reason has to be typed again.
-KEPT = ("matching", "everything", "next", "priority", "suite", "revision")
+KEPT = ("matching", "everything", "next", "priority", "suite", "revision", "host")
 
 
 @access.staff
@@ -39,8 +39,9 @@ def act(request: HttpRequest) -> HttpResponse:
         return page(request, "act", "runs", context, status=422)
     values = form.cleaned_data
     press = Press(
-        _user(request), action, values["reason"], values["priority"] or 0, values["suite"], values["revision"]
-    )
+        _user(request), action, values["reason"], values["priority"] or 0, values["suite"], values["revision"],
+        values["host"],
+    )  # fmt: skip
     do = actions.on_models if action in ("hide", "show") else actions.on_runs
     outcome = do(press, form.run_ids())
     _tell(request, press, outcome)

@@ -16,6 +16,7 @@ from leaderboard.console.actions import MOST
 from leaderboard.console.filters import AGES, STATUSES, RunFilter
 from leaderboard.models import AuditEntry, SavedView
 from leaderboard.queue_page import RECONCILER
+from runners import machines
 from runners.models import EvaluationRun, ModelRevision, Suite, Worker
 
 AUDIT = 100
@@ -120,8 +121,10 @@ def log(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(EvaluationRun.objects.select_related("suite", "revision"), pk=pk)
     private = queries.is_private(run)
     lines = "" if private else "\n".join(run.log_tail.splitlines()[-DRAWER_LINES:])
-    kin = ModelRevision.objects.filter(language_model=run.revision.language_model_id).exclude(pk=run.revision_id)
-    context = {"run": run, "log": lines, "is_private": private, "kin": list(kin.order_by("slug")[:50])}
+    others = ModelRevision.objects.filter(language_model=run.revision.language_model_id).exclude(pk=run.revision_id)
+    kin = list(others.order_by("slug")[:50])
+    there = machines.live({revision.lane for revision in (run.revision, *kin)})
+    context = {"run": run, "log": lines, "is_private": private, "kin": kin, "machines": there}
     if request.headers.get("HX-Request"):
         return render(request, "console/_log.html", {**context, "may": access.allowed(request.user)})
     return page(request, "log", "runs", context)
@@ -138,6 +141,6 @@ def _user(request: HttpRequest) -> User:
 
 def _actions(request: HttpRequest) -> list[tuple[str, str]]:
     """The actions on many runs that this operator may do."""
-    offered = ("rerun", "reextract", "cancel", "priority", "judge", "withdraw", "reinstate", "hide", "show")
+    offered = ("rerun", "reextract", "cancel", "priority", "unbind", "judge", "withdraw", "reinstate", "hide", "show")
     may = access.allowed(request.user)
     return [(key, str(AuditEntry.Action(key).label)) for key in offered if key in may]

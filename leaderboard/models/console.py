@@ -27,6 +27,7 @@ class AuditEntry(models.Model):
         RESUME = "resume", _("resume worker")
         REPEAT = "repeat", _("repeat on a new version")
         PARITY = "parity", _("check parity")
+        UNBIND = "unbind", _("let any machine run it")
         REEXTRACT = "reextract", _("extract again")
         SETTING = "setting", _("change setting")
         ROLL_BACK = "roll_back", _("roll back the listed run")

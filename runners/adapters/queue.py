@@ -45,16 +45,22 @@ def connection(timeout: float = 2.0) -> Redis:
     )
 
 
-def queue(lane: str, redis: Redis) -> Queue:
-    """The lane's queue: JSON payloads of one id, never pickle."""
-    return Queue(lane, connection=redis, serializer=JSONSerializer, job_class=HintJob)
+def queue(line: str, redis: Redis) -> Queue:
+    """The queue of a line: JSON payloads of one id, never pickle."""
+    return Queue(line, connection=redis, serializer=JSONSerializer, job_class=HintJob)
 
 
-def hint(lane: str, row_id: int, *, job: str = JOB) -> None:
-    """Tells a lane's workers that row `row_id` waits. Raises QueueUnreachable."""
+def line(lane: str, host: str = "") -> str:
+    """The name of the lane's queue, or of that for runs which only the machine `host` may take."""
+    return f"{lane}@{host}" if host else lane
+
+
+def hint(line: str, row_id: int, *, job: str = JOB) -> None:
+    """Tells the workers of a line that row `row_id` waits. Raises QueueUnreachable."""
+    lane = line.partition("@")[0]
     try:
         with connection() as redis:
-            queue(lane, redis).enqueue(
+            queue(line, redis).enqueue(
                 job,
                 row_id,
                 job_timeout=settings.RQ_QUEUES[lane]["DEFAULT_TIMEOUT"],
@@ -65,11 +71,11 @@ def hint(lane: str, row_id: int, *, job: str = JOB) -> None:
         raise QueueUnreachable(str(error)) from error
 
 
-def length(lane: str) -> int:
-    """Hints that lie in a lane's queue. Raises QueueUnreachable."""
+def length(line: str) -> int:
+    """Hints that lie in a line's queue. Raises QueueUnreachable."""
     try:
         with connection() as redis:
-            return int(queue(lane, redis).count)
+            return int(queue(line, redis).count)
     except (RedisError, OSError) as error:
         raise QueueUnreachable(str(error)) from error
 

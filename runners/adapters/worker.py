@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,10 +16,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 import runners
-from runners import clock, runs, schema
+from runners import clock, machines, runs, schema
 from runners.adapters.gpu import GpuMeter
 from runners.adapters.process import die_with_parent
-from runners.adapters.queue import HintJob, connection, queue
+from runners.adapters.queue import HintJob, connection, line, queue
 from runners.models import Worker
 
 log = logging.getLogger(__name__)
@@ -122,7 +121,7 @@ def start(lane: str, *, gpu: str = "", burst: bool = False) -> None:
     """Works on a lane until SIGTERM. Waits for Redis, and comes back when Redis does."""
     without_pool()
     schema.known()
-    host = socket.gethostname()
+    host = machines.here()
     name = f"{lane}-{host}-{os.getpid()}"
     Worker.objects.filter(host=host, lane=lane, heartbeat_at__lt=clock.now() - timedelta(minutes=10)).delete()
     Worker.objects.update_or_create(
@@ -153,7 +152,8 @@ def _work(lane: str, name: str, *, burst: bool) -> bool:
     # Blocking reads wait up to WORKER_TTL - 15 s, so the socket must be more patient than that.
     redis = connection(timeout=WORKER_TTL)
     worker = FleetWorker(
-        [queue(lane, redis)],
+        # The machine's own line first: nobody else can take what waits there.
+        [queue(line(lane, machines.here()), redis), queue(lane, redis)],
         name=f"{name}-{time.time_ns()}",
         connection=redis,
         job_class=HintJob,

@@ -30,6 +30,10 @@ class EvaluationRunQuerySet(models.QuerySet["EvaluationRun"]):
         """Waiting runs of a lane in the order they will be claimed."""
         return self.filter(status="queued", lane=lane).order_by("-priority", "created_at", "id")
 
+    def for_host(self, host: str) -> EvaluationRunQuerySet:
+        """Runs that a worker on `host` may take: those that are bound to it or to no machine."""
+        return self.filter(only_host__in=("", host))
+
     def expired(self) -> EvaluationRunQuerySet:
         return self.filter(status="running", lease_until__lt=timezone.now())
 
@@ -67,6 +71,7 @@ class EvaluationRun(models.Model):
     not_before = models.DateTimeField(null=True, blank=True, help_text="a retry waits until then")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=120, blank=True)
+    only_host = models.CharField(max_length=200, blank=True, help_text="the one machine that may run it; blank: any")
 
     stage = models.CharField(max_length=200, blank=True)
     progress_done = models.PositiveIntegerField(default=0)
@@ -93,7 +98,9 @@ class EvaluationRun(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["fingerprint"], condition=Q(status__in=ACTIVE), name="one_active_run_per_fingerprint"
+                fields=["fingerprint", "only_host"],
+                condition=Q(status__in=ACTIVE),
+                name="one_active_run_per_fingerprint",
             ),
             models.CheckConstraint(
                 condition=~Q(status="running") | (~Q(token="") & Q(lease_until__isnull=False)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from leaderboard import boards
 from leaderboard.console import actions
 from leaderboard.console.actions import Press
 from leaderboard.models import AuditEntry
+from runners import runs
 from runners.models import EvaluationRun, LanguageModel, Suite, Worker
 from tests import factories
 
@@ -253,6 +255,53 @@ def test_the_same_job_is_asked_of_another_revision_of_the_model(desk: Client) ->
     assert (made.revision, made.suite) == (other, run.suite)
     assert desk.get(f"/en/runs/{made.pk}/proof/").status_code == 200
     assert "the same job again is a re-run" in _press(desk, "parity", run, revision=run.revision.slug)
+
+
+def test_parity_sends_the_job_to_a_machine_of_the_form(desk: Client) -> None:
+    run = factories.make_finished_run()
+    gpu = {"index": "0", "name": "NVIDIA H200", "utilisation": None, "memory_used": None, "memory_total": None}
+    factories.make_worker(lane=run.revision.lane, host="far", gpus=[gpu])
+    factories.make_worker(lane=run.revision.lane, host="late", heartbeat_at=timezone.now() - timedelta(minutes=5))
+    form = desk.get(f"/en/console/runs/{run.pk}/log/").content.decode()
+    assert '<option value="far">far · NVIDIA H200</option>' in form
+    assert "late" not in form
+    told = _press(desk, "parity", run, revision="", host="late")
+    assert "late has no live worker of the lane gpu; there is one on: far." in told
+    assert not EvaluationRun.objects.filter(rerun_of=run).exists()
+    _press(desk, "parity", run, revision="", host="far")
+    made = EvaluationRun.objects.get(rerun_of=run)
+    assert (made.only_host, made.revision, made.fingerprint) == ("far", run.revision, _mark(run))
+    assert AuditEntry.objects.get(made=made).details == {"host": "far"}
+    assert f"Run {made.pk} does the same" in _press(desk, "parity", run, host="far")
+
+
+def _mark(run: EvaluationRun) -> str:
+    return runs.fingerprint(run.revision, run.suite, run.settings)
+
+
+def test_the_machine_that_a_run_was_made_on_is_no_other(desk: Client) -> None:
+    run = factories.make_finished_run()
+    EvaluationRun.objects.filter(pk=run.pk).update(environment={"host": "far"})
+    factories.make_worker(lane=run.revision.lane, host="far")
+    assert "the same job again is a re-run" in _press(desk, "parity", run, host="far")
+
+
+def test_a_run_whose_machine_is_gone_may_go_to_any(desk: Client) -> None:
+    run = factories.make_run(only_host="far", hinted_at=timezone.now())
+    assert "where no worker of its lane is" in desk.get(f"/en/runs/{run.pk}/").content.decode()
+    lost = timezone.now() - timedelta(minutes=5)
+    factories.make_worker(lane=run.lane, host="far", heartbeat_at=lost)
+    page = desk.get(f"/en/runs/{run.pk}/").content.decode()
+    assert "It waits for the machine far, which has been silent since" in page
+    assert "bound to the machine far" in page
+    twin = factories.make_run(run.revision, run.suite, fingerprint=run.fingerprint)
+    assert f"Run {twin.pk} does the same" in _press(desk, "unbind", run)
+    EvaluationRun.objects.filter(pk=twin.pk).update(status="cancelled")
+    _press(desk, "unbind", run)
+    run.refresh_from_db()
+    assert (run.only_host, run.hinted_at) == ("", None)
+    assert AuditEntry.objects.get(action="unbind").details == {"was": "far"}
+    assert "It does not wait for a machine of its own." in _press(desk, "unbind", run)
 
 
 def test_an_imported_model_has_nobody_to_ask(desk: Client) -> None:

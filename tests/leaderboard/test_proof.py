@@ -191,6 +191,30 @@ def test_parity_asks_again_with_another_batch_size_and_not_with_the_same() -> No
         _command(before.pk)
 
 
+def test_parity_asks_the_same_job_of_another_machine() -> None:
+    before, _after = _pair(PARENT)
+    factories.make_worker(lane=before.lane, host="far")
+    with pytest.raises(CommandError, match="leave out --now or --host"):
+        _command(before.pk, "--host", "far", "--now")
+    _command(before.pk, "--host", "far")
+    made = EvaluationRun.objects.get(status="queued")
+    assert (made.only_host, made.settings, made.rerun_of) == ("far", before.settings, before)
+
+
+def test_two_machines_that_agree_on_every_item_are_told_to_be_identical_and_named(client: Client) -> None:
+    before, after = _pair(PARENT, only_host="b", environment={"host": "b", "gpus": ["NVIDIA B200"]})
+    EvaluationRun.objects.filter(pk=before.pk).update(environment={"host": "a", "gpus": ["NVIDIA H100"]})
+    before.refresh_from_db()
+    with translation.override("en"):
+        found = proof.prove(after, before)
+        told = {str(change.name): (change.other, change.run) for change in found.changes}
+    assert (found.verdict, found.n_flips) == ("identical", 0)
+    assert told == {"Machine": ("a", "b"), "GPU": ("NVIDIA H100", "NVIDIA B200")}
+    text = _page(client, after)
+    assert "Parity check" in text
+    assert 'class="pill identical">reproduced' in text
+
+
 def test_parity_shows_two_runs_that_are_there() -> None:
     before, after = _pair([0.0, 1.0, *PARENT[2:]])
     told = _command(before.pk, "--against", after.pk)

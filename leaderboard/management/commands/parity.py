@@ -1,4 +1,4 @@
-"""`manage.py parity RUN`: the same job on another revision, backend or batch size, and the difference item by item."""
+"""`manage.py parity RUN`: the same job elsewhere or otherwise, and the difference item by item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leaderboard import parity, proof
-from runners import naming, runs, supervise
+from runners import machines, naming, runs, supervise
 from runners.adapters.hub import HubError
 from runners.catalog import CatalogueError
 from runners.models import EvaluationRun, ModelRevision
@@ -16,8 +16,8 @@ from runners.models import EvaluationRun, ModelRevision
 
 class Command(BaseCommand):
     help = (
-        "Asks for RUN's job once more on another revision or with another setting, or compares RUN with the run "
-        "--against. The page of the difference is printed."
+        "Asks for RUN's job once more on another revision or machine or with another setting, or compares RUN with "
+        "the run --against. The page of the difference is printed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--backend", choices=["hf", "vllm"], help="the same model of the Hub on this backend")
         parser.add_argument("--batch-size", type=int)
         parser.add_argument("--max-concurrency", type=int, help="requests to an API at once")
+        parser.add_argument("--host", default="", help="the machine whose worker is to run it")
         parser.add_argument("--reason", default="parity check", help="why, kept with the run")
         parser.add_argument("--now", action="store_true", help="run it in this process and show the difference")
 
@@ -36,13 +37,17 @@ class Command(BaseCommand):
             self._show(self._find(options["against"]), run)
             return
         changes = {name: options[name] for name in ("batch_size", "max_concurrency") if options[name] is not None}
+        if options["now"] and options["host"] not in ("", machines.here()):
+            raise CommandError(f"--now runs it on this machine ({machines.here()}); leave out --now or --host.")
         try:
             made = parity.request(
                 run, by="manage.py parity", reason=options["reason"], revision=self._revision(run, options),
-                changes=changes,
+                changes=changes, host=options["host"],
             )  # fmt: skip
         except parity.NothingToCompare as nothing:
-            raise CommandError(f"{nothing} (--revision, --backend, --batch-size or --max-concurrency)") from nothing
+            raise CommandError(
+                f"{nothing} (--revision, --backend, --batch-size, --max-concurrency or --host)"
+            ) from nothing
         except runs.AlreadyActive as twin:
             made = twin.run
         self.stdout.write(f"run {made.pk} waits in the lane {made.lane}: {made.revision} on {made.suite}")
