@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from arena import streams
+from arena.asgi import Application, Receive, Scope, Send
 from arena.gathering import Gathering, let_go
 from arena.relay import Broken, Relay, until
 from arena.streams import Turn
@@ -29,9 +30,6 @@ log = logging.getLogger(__name__)
 PREFIX = "/arena/stream/"
 RETRY_AFTER = 10
 WAITING = 10
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Result = TypeVar("Result")
 _HEADERS = [
     (b"cache-control", b"no-store"),
@@ -46,7 +44,7 @@ _HEADERS = [
 class StreamDoor:
     """Serves the arena's streams, `settings.ARENA_STREAMS` at once; everything else goes to `application`."""
 
-    def __init__(self, application: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+    def __init__(self, application: Application) -> None:
         self.application = application
         self.open = 0
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="arena-stream")

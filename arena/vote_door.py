@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
@@ -19,6 +19,7 @@ from django.http.request import split_domain_port, validate_host
 from django.middleware import csrf
 
 from arena import votes
+from arena.asgi import Application, Receive, Scope, Send
 from arena.gathering import Gathering
 from arena.refusal import Refused
 from arena.voters import COOKIE, key_of
@@ -27,9 +28,6 @@ from arena.votes import Ballot, Outcome
 PATH: Final = re.compile(r"/(ko|en)/arena/battles/([\w-]{1,32})/vote/")
 MOST: Final = 20_000
 """Bytes of a form; a longer one is Django's."""
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _HEADERS: Final = [
     (b"cache-control", b"max-age=0, no-cache, no-store, must-revalidate, private"),
     (b"vary", b"Accept-Language, Cookie"),
@@ -44,7 +42,7 @@ _HEADERS: Final = [
 class VoteDoor:
     """Serves the votes that are in order; everything else goes to `application`."""
 
-    def __init__(self, application: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+    def __init__(self, application: Application) -> None:
         self.application = application
         self._cast: Gathering[Ballot, Outcome | Refused] = Gathering(
             votes.cast_votes, ThreadPoolExecutor(1, thread_name_prefix="arena-vote")

@@ -6,16 +6,12 @@ sent again with the page's current bytes, so that both ways say the same.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
+from arena.asgi import Application, Receive, Scope, Send
 from leaderboard.published import Page, cached
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-# Django's handler and ours spell ASGI's types differently; the protocol is what counts.
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 # These belong to one answer, not to the page.

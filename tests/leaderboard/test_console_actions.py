@@ -331,18 +331,15 @@ def test_what_was_done_stands_in_the_audit(desk: Client) -> None:
     assert "Nothing was done yet." in desk.get("/en/console/audit/?q=run 0").content.decode()
 
 
-@pytest.mark.parametrize("presses", [2, 8])
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> None:
-    runs = _failed(120)
+def _at_once(action: str, runs: list[EvaluationRun], presses: int) -> list[actions.Outcome]:
+    """So many people take the action on the same runs in the same moment; what came of each press."""
     people = [User.objects.create_superuser(f"person-{n}") for n in range(presses)]
     ready, outcomes = threading.Barrier(presses), []
 
     def press(person: User) -> None:
         try:
             ready.wait()
-            outcomes.append(actions.on_runs(Press(person, "rerun", "at once"), [run.pk for run in runs]))
+            outcomes.append(actions.on_runs(Press(person, action, "at once"), [run.pk for run in runs]))
         finally:
             connections.close_all()
 
@@ -351,6 +348,15 @@ def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> No
         thread.start()
     for thread in threads:
         thread.join(60)
+    return outcomes
+
+
+@pytest.mark.parametrize("presses", [2, 8])
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> None:
+    runs = _failed(120)
+    outcomes = _at_once("rerun", runs, presses)
     assert len(outcomes) == presses
     assert EvaluationRun.objects.filter(rerun_of__in=runs, status="queued").count() == len(runs)
     assert sum(outcome.done for outcome in outcomes) == len(runs)
@@ -364,20 +370,6 @@ def test_people_who_press_rerun_at_once_make_one_run_of_each(presses: int) -> No
 def test_people_who_extract_again_at_once_make_one_run_of_each() -> None:
     old, new = _versions()
     runs = [factories.make_finished_run(suite=old) for _ in range(12)]
-    people = [User.objects.create_superuser(f"person-{n}") for n in range(4)]
-    ready, outcomes = threading.Barrier(len(people)), []
-
-    def press(person: User) -> None:
-        try:
-            ready.wait()
-            outcomes.append(actions.on_runs(Press(person, "reextract", "at once"), [run.pk for run in runs]))
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=press, args=(person,)) for person in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    outcomes = _at_once("reextract", runs, 4)
     assert sum(outcome.made for outcome in outcomes) == len(runs)
     assert EvaluationRun.objects.filter(suite=new).count() == AuditEntry.objects.count() == len(runs)
