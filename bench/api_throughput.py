@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.lanes import free_port, wait_for
 
 LATENCY = 0.05
 
@@ -77,12 +78,11 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.fake_openai", "--port", str(port), "--latency", str(LATENCY)]
     server = subprocess.Popen(command)
     try:
-        _wait_for(port)
+        wait_for(port)
         os.environ.setdefault("OPENAI_API_KEY", "none")
         compare(f"http://127.0.0.1:{port}/v1", args.requests, args.concurrency, args.rounds)
     finally:
@@ -109,15 +109,6 @@ def compare(url: str, n: int, concurrency: int, rounds: int) -> None:
     for name, (rate, cpu) in best.items():
         sys.stdout.write(f"| {name} | {rate:.0f} | {rate / limit:.3f} | {cpu:.2f} |\n")
     sys.stdout.write(f"same answers: {len({tuple(found) for found in answers.values()}) == 1}\n")
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
 
 
 if __name__ == "__main__":

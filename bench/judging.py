@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
+from tests.lanes import ROOT, free_port, wait_for
+
 LATENCY = 0.05
-ROOT = Path(__file__).resolve().parent.parent
 KOREAN = "판정은 답변이 질문에서 요구한 조건을 모두 지켰는지, 내용이 사실과 맞는지를 살펴서 정합니다. " * 8
 # (wall seconds, CPU seconds) of the calls of one judging alone, noted by `engine`.
 CALLS: list[tuple[float, float]] = []
@@ -34,14 +33,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gyeoru-bench-") as home:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         os.environ |= {"GYEORU_HOME": home, "DJANGO_SETTINGS_MODULE": "config.settings"}
         os.environ.pop("DATABASE_URL", None)
         command = [sys.executable, "-m", "tests.fake_openai", "--port", str(port), "--latency", str(LATENCY)]
         server = subprocess.Popen(command, cwd=ROOT)
         try:
-            _wait_for(port)
+            wait_for(port)
             _prepare()
             for concurrency in (32, 128):
                 calls(f"http://127.0.0.1:{port}/v1", concurrency, args.questions, args.rounds)
@@ -156,15 +154,6 @@ def pool(url: str, n: int, concurrency: int, *, shared: bool) -> Measured:
     with ThreadPoolExecutor(concurrency) as executor:
         made = len(list(executor.map(ask, range(n))))
     return made, time.perf_counter() - started, time.process_time() - cpu
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
 
 
 if __name__ == "__main__":

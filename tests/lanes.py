@@ -144,6 +144,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for(port: int) -> None:
+    """Waits up to ten seconds until somebody listens on a port of the loopback."""
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+
+
 LANES = {
     lane.name: lane
     for lane in (
