@@ -14,7 +14,6 @@ from collections import Counter
 from typing import Any
 
 import httpx2
-import openai
 
 from runners.child.errors import ChildError, ErrorKind
 
@@ -56,6 +55,8 @@ class Endpoint:
     def __init__(self, base_url: str, key: str | None, *, connections: int, timeout: float) -> None:
         self.base_url, self._key = base_url, key
         limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        import openai  # 40 MB that a web process, which knows this module for its errors alone, need not hold
+
         self._client = openai.DefaultHttpxClient(limits=limits, timeout=timeout)
         sdk = openai.OpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=self._client)
         self._root = str(sdk.base_url).rstrip("/")
